@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+# broca. The two commands a newcomer needs: `make deps demo` and `make deps test`. `make help` lists the rest.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= gcc
+GOALS   := $(MAKECMDGOALS)
+
+# A sanitizer or coverage build lives in its own folder: `make asan test`, `make tsan test`, `make coverage test`.
+VARIANT := $(firstword $(filter asan tsan coverage,$(GOALS)))
+BUILD   := $(if $(VARIANT),build/$(VARIANT),build)
+BIN     := $(BUILD)/bin
+OPTIMISE.asan     = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPTIMISE.tsan     = -O1 -g -fsanitize=thread
+OPTIMISE.coverage = -O0 -g --coverage
+ifeq ($(VARIANT),tsan)
+CC := clang
+endif
+OPTIMISE = $(if $(VARIANT),$(OPTIMISE.$(VARIANT)),-O2 -g)
+
+# Evaluated when a recipe runs, so that `make deps demo` works where pkg-config is only installed by deps.
+# -ffp-contract=off: a sum has the same bits whichever compiler made it.
+CFLAGS   ?=
+WARNINGS  = -Wall -Wextra -Wconversion -Wshadow -Wvla
+ALLCFLAGS = -std=c11 -D_GNU_SOURCE -fopenmp -ffp-contract=off -fno-strict-aliasing $(OPTIMISE) $(WARNINGS) -Iinclude $(CFLAGS)
+PKG       = hdf5 libcjson libpcre2-8 libutf8proc popt nettle zlib
+PKGCFLAGS = $(shell pkg-config --cflags hdf5 libcjson | sed 's/-I/-isystem /g')
+LIBS      = $(shell pkg-config --libs $(PKG)) -lcsv -lgsl -lopenblas -lm
+ALLLDFLAGS = -fopenmp $(OPTIMISE) -Wl,--as-needed $(LDFLAGS)
+
+LIBSRC   := $(sort $(wildcard src/*/*.c src/*/*/*.c))
+LIBOBJ   := $(LIBSRC:%.c=$(BUILD)/%.o)
+STAGES   := $(filter-out stage broca,$(patsubst stages/%.c,%,$(wildcard stages/*.c)))
+PROGRAMS := $(STAGES:%=$(BIN)/broca-%) $(BIN)/broca
+UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+ORACLESRC := $(wildcard tests/oracle/*.c)
+
+.PHONY: all help deps install uninstall clean test unit check-oracles verify demo asan tsan coverage test-slow \
+        compile_commands.json
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS)
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make                    libbroca and the programs, in build/
+## make deps               Debian packages that are missing, by apt-get (sudo where needed)
+## make demo               the main job: results/alice/report.html, or results/demo/report.html without data
+## make alice              the main job with the data of others (pipeline/experiments/alice.mk)
+## make test               every quick test; closes with N passed, N failed, N skipped
+## make check-oracles      independent expected outputs (../shared/oracles or $BROCA_SHARED)
+## make verify             figures that others published or computed
+## make asan test          the tests under AddressSanitizer and UBSan (also: tsan, coverage)
+## make install            PREFIX=/usr/local DESTDIR=
+
+PACKAGES = gcc make pkg-config libgsl-dev libhdf5-dev libcsv-dev libopenblas-dev libcjson-dev libpcre2-dev \
+           libutf8proc-dev libpopt-dev zlib1g-dev nettle-dev librandom123-dev libcmocka-dev curl ca-certificates xz-utils
+deps:
+	@missing=""; for p in $(PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -z "$$missing" ]; then echo "deps: nothing to do"; else \
+	  echo "deps: installing$$missing"; \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -q --no-install-recommends $$missing; fi
+
+# ---- library and programs ----
+
+ifneq ($(filter deps,$(GOALS)),)
+$(LIBOBJ): | deps
+endif
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALLCFLAGS) $(PKGCFLAGS) -MMD -MP -c $< -o $@
+
+# The commit enters one object only, and only when it changes.
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)$(shell git diff --quiet HEAD -- src stages include 2>/dev/null || echo +)
+$(BUILD)/commit.stamp: FORCE
+	@mkdir -p $(@D); echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+$(BUILD)/src/store/build.o: $(BUILD)/commit.stamp
+$(BUILD)/src/store/build.o: ALLCFLAGS += -DBROCA_COMMIT='"$(COMMIT)"'
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/libbroca.a: $(LIBOBJ)
+	rm -f $@ && ar rcs $@ $^
+
+$(BIN)/broca: $(BUILD)/stages/broca.o $(BUILD)/stages/stage.o $(BUILD)/libbroca.a
+	@mkdir -p $(@D)
+	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LIBS)
+$(BIN)/broca-%: $(BUILD)/stages/%.o $(BUILD)/stages/stage.o $(BUILD)/libbroca.a
+	@mkdir -p $(@D)
+	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LIBS)
+
+-include $(LIBOBJ:.o=.d) $(wildcard $(BUILD)/stages/*.d $(BUILD)/unit/*.d $(BUILD)/tests/oracle/*.d)
+
+# ---- tests ----
+
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libbroca.a
+	@mkdir -p $(@D)
+	$(CC) $(ALLCFLAGS) -Wno-conversion $(PKGCFLAGS) -MMD -MP -MF $@.d $(ALLLDFLAGS) -o $@ $< $(BUILD)/libbroca.a $(LIBS) -lcmocka
+
+$(BIN)/oracle: $(ORACLESRC:%.c=$(BUILD)/%.o) $(BUILD)/libbroca.a
+	@mkdir -p $(@D)
+	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LIBS)
+
+unit: $(UNIT)
+test: all unit $(if $(ORACLESRC),$(BIN)/oracle)
+	@BUILD=$(BUILD) tests/run
+
+check-oracles: $(BIN)/oracle
+	@BUILD=$(BUILD) tests/oracle/run --all
+
+verify: all
+	@BUILD=$(BUILD) tests/verify
+
+asan tsan coverage: all
+
+# ---- experiments (pipeline/rules.mk says how each product is made) ----
+
+.PHONY: alice simulated
+demo: all
+	@BIN=$(BIN) pipeline/demo
+alice simulated: all
+	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
+
+# ---- the rest ----
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/broca \
+	  $(DESTDIR)$(PREFIX)/share/broca/stimuli $(DESTDIR)$(PREFIX)/share/broca/pipeline/experiments
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/libbroca.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 include/broca/*.h $(DESTDIR)$(PREFIX)/include/broca
+	cp -r stimuli/langloc-broca stimuli/simulated-story $(DESTDIR)$(PREFIX)/share/broca/stimuli
+	install -m 644 pipeline/rules.mk pipeline/data.tsv $(DESTDIR)$(PREFIX)/share/broca/pipeline
+	install -m 755 pipeline/fetch $(DESTDIR)$(PREFIX)/share/broca/pipeline
+	install -m 644 pipeline/experiments/*.mk $(DESTDIR)$(PREFIX)/share/broca/pipeline/experiments
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(notdir $(PROGRAMS))) $(DESTDIR)$(PREFIX)/lib/libbroca.a
+	rm -rf $(DESTDIR)$(PREFIX)/include/broca $(DESTDIR)$(PREFIX)/share/broca
+
+compile_commands.json:
+	$(MAKE) clean && bear -- $(MAKE) all unit
+
+clean:
+	rm -rf build

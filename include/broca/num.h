@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* num: numbers. The BLAS seam, folds, ridge and the nested fold runner, filters, resampling, statistics, distributions.
+ * Matrices are row-major unless said; [a×b] is rows × columns. Sums of statistics accumulate in double. */
+#ifndef BROCA_NUM_H
+#define BROCA_NUM_H
+
+#include "broca/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- BLAS and LAPACK seam (num/blas.c: the only place that includes cblas.h; LAPACK by its Fortran names) ---- */
+
+void blas_start(void);           /* one thread inside the library, whatever OPENBLAS_NUM_THREADS says; call once */
+const char *blas_name(void);     /* "OpenBLAS 0.3.21 (pthread), core SkylakeX" */
+/* c [m×n] = alpha·op(a)·op(b) + beta·c, row-major, leading dimensions in elements. */
+void gemm_f4(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b,
+             size_t ldb, float beta, float *c, size_t ldc);
+void gemm_f8(bool ta, bool tb, size_t m, size_t n, size_t k, double alpha, const double *a, size_t lda, const double *b,
+             size_t ldb, double beta, double *c, size_t ldc);
+/* Eigen-decomposition of the symmetric a [n×n]: values ascending in w; on return ROW i of a is the i-th eigenvector. */
+int eigen_symmetric(size_t n, double *a, double *w, err *e);
+/* Thin SVD of a [m×n] (destroyed): u [m×r], s [r] falling, vt [r×n], r = min(m,n). */
+int svd_thin(size_t m, size_t n, double *a, double *u, double *s, double *vt, err *e);
+
+/* ---- folds (num/folds.c; CONTRACT "Folds") ---- */
+
+typedef enum { FOLD_CONTIGUOUS, FOLD_GROUP, FOLD_LOGO, FOLD_RANDOM, FOLD_GIVEN } fold_kind;
+typedef struct {
+    fold_kind kind;
+    size_t k;
+    double gap_s;       /* contiguous; 0 if not said */
+    bool has_seed;
+    uint64_t seed;
+    char file[1024];    /* given: table with a column `fold` (or a single column), a row a presentation */
+} fold_scheme;
+/* "contiguous:6,gap=10" ...; ERR_USAGE with the nearest word. */
+int fold_scheme_parse(fold_scheme *out, const char *text, err *e);
+
+typedef struct {
+    size_t n;                 /* presentations */
+    const int32_t *run;       /* NULL: one run */
+    const double *onset;      /* seconds, NULL: row number */
+    const char *const *group; /* NULL: none */
+    const int32_t *given;     /* fold per presentation for FOLD_GIVEN, -1 never; else NULL */
+} fold_items;
+typedef struct {
+    size_t n, count;
+    uint8_t *test;  /* [count×n] */
+    uint8_t *train; /* [count×n] */
+} folds;
+/* Folds among the rows with use[i] != 0 (NULL: all). Fails: fewer groups than K, an empty training set, < 2 test rows. */
+int folds_make(folds **out, const fold_scheme *scheme, const fold_items *items, const uint8_t *use, err *e);
+void folds_free(folds *f);
+/* Default inner scheme for an outer one (CONTRACT): contiguous:5 with the outer gap; group:5 capped by groups left. */
+int folds_inner(fold_scheme *out, const fold_scheme *outer, err *e);
+
+/* ---- preparation of features and responses (num/prepare.c, num/highpass.c) ---- */
+
+/* X [n×d] -> delayed [n×(d·m)], delay-major; row i of block k is X[i - delay[k]] of the same run, zeros beyond (METHODS 3.2). */
+int delay_columns(double **out, const double *x, size_t n, size_t d, const int32_t *run, const long *delays, size_t m, err *e);
+/* METHODS 3.1: sums (or means) of word vectors f [m×d] with onset in [s_i, s_i+tr); out [n×d] zeroed first.
+ * word_run may be NULL. count (may be NULL) gets words per sample. */
+int downsample_sum(double *out, double *count, const float *f, const double *onset, const int32_t *word_run, size_t m,
+                   size_t d, const double *sample, const int32_t *run, size_t n, double tr, err *e);
+/* The unnormalised Lanczos sum of METHODS 3.1, per run. cutoff_mult 1, window a. */
+int downsample_lanczos(double *out, const float *f, const double *onset, const int32_t *word_run, size_t m, size_t d,
+                       const double *sample, const int32_t *run, size_t n, double tr, double a, double cutoff_mult, err *e);
+/* Removes constant + DCT drift (METHODS 3.4) from each column of y [n×v], separately for each block: rows with equal
+ * block[i] (block ids >= 0; rows of a block are taken in order; -1 rows form a block of their own per run).
+ * K = floor(2·N·tr/cutoff); ERR_INPUT if K >= N/4. The filtered columns have mean 0 in each block. */
+int highpass(double *y, size_t n, size_t v, const int32_t *block, double tr, double cutoff_s, err *e);
+
+/* ---- nested cross-validated ridge (num/ridge.c, num/nested.c; METHODS 3.5-3.9) ---- */
+
+typedef enum { SELECT_MSE, SELECT_R2, SELECT_R } select_by;
+typedef struct { size_t first, width; } band; /* columns [first, first+width) of x */
+
+typedef struct {
+    const double *x; size_t n, p;      /* features, all rows (already delayed and filtered) */
+    const double *y; size_t v;         /* responses [n×v], already filtered; constant or NaN columns are the caller's to exclude */
+    const uint8_t *train;              /* [n] rows of this outer fold's training set */
+    const uint8_t *test;               /* [n] */
+    const folds *inner;                /* inner folds over the training rows (n rows; masks inside train) */
+    const double *alphas; size_t n_alphas;
+    select_by select;
+    bool alpha_shared;                 /* one alpha for all columns of y */
+    bool standardise;                  /* columns of x by mean and sd (ddof 0) of the outer training rows */
+    const band *bands; size_t n_bands; /* 0 or 1: plain ridge */
+    bool divide_by_width;              /* each band divided by sqrt(p_b) (strict, METHODS 3.8) */
+    const double *gammas; size_t n_gammas; /* [n_gammas×n_bands]; NULL with n_bands < 2 */
+} nested_problem;
+
+/* Arrays are the caller's; pointers may be NULL when not wanted. t = test rows in order of row number. */
+typedef struct {
+    double *alpha;       /* [v] */
+    int32_t *gamma;      /* [v] candidate chosen */
+    double *inner_best;  /* [v] mean inner score of the chosen one */
+    double *inner;       /* [n_gammas × n_alphas × v] mean inner scores */
+    double *prediction;  /* [t×v] training mean of y included */
+    double *share;       /* [n_bands×v] product measure about the training mean (METHODS 3.9) */
+    double *y_mean;      /* [v] mean of y over the training rows */
+    double *weight;      /* [p×v] in units of standardised columns of x */
+    size_t dropped;      /* columns dropped as constant on training rows */
+    size_t *n_nan_inner; /* [v] count of NaN inner scores left out */
+} nested_result;
+/* One outer fold. Column blocks of 256 padded to full width, each single-threaded: same bytes for any thread count.
+ * keep [p] (may be NULL): columns with keep[j] = 0 are dropped (constant before filtering, CONTRACT). */
+int nested_ridge(const nested_problem *q, const uint8_t *keep, nested_result *out, err *e);
+
+/* Plain ridge, one alpha per column of y (METHODS 3.6): w [p×v] and intercept b [v]; alpha 0 is the minimum-norm solution.
+ * intercept false: b = 0 and nothing is centred. */
+int ridge_fit(const double *x, size_t n, size_t p, const double *y, size_t v, const double *alpha, bool intercept,
+              double *w, double *b, err *e);
+/* METHODS 3.8: candidates of random search: equal weights, the corners, then Dirichlet draws alternating concentration
+ * 0.1 and 1.0, from stream RNG_GAMMA. out [count×bands], rows sum to 1. */
+int gamma_candidates(double *out, size_t count, size_t bands, uint64_t seed, err *e);
+
+/* ---- statistics (num/stats.c) ---- */
+
+double sum_f8(const double *x, size_t n);
+double mean_f8(const double *x, size_t n);
+double variance_f8(const double *x, size_t n, int ddof);
+double pearson(const double *a, const double *b, size_t n); /* NaN if either is constant */
+double median_f8(double *x, size_t n);                      /* sorts x; NaN if n = 0 */
+double quantile_f8(double *sorted, size_t n, double q);     /* type 7 of a sorted array */
+
+typedef struct { double t, dof, log_p, p; } t_result; /* two-sided; log_p natural, exact far into the tail */
+/* METHODS 6.1. No variance in both and equal means: t NaN; unequal: t ±inf, dof NaN. NaN values: t NaN. */
+t_result welch(const double *a, size_t na, const double *b, size_t nb);
+t_result student(const double *a, size_t na, const double *b, size_t nb);
+t_result paired(const double *a, const double *b, size_t n);
+t_result one_sample(const double *a, size_t n, double mu);
+/* t of the condition indicator (1 for a, 0 for b) in OLS of the value on condition and covariate (METHODS 6.3 c). */
+t_result covariate_t(const double *a, const double *ca, size_t na, const double *b, const double *cb, size_t nb);
+/* Benjamini-Hochberg; NaN p are not in m and stay NaN (METHODS 5.8). q may equal p. */
+int benjamini_hochberg(const double *p, size_t n, double *q, err *e);
+
+/* ---- distributions (num/distributions.c; GSL where it is exact enough) ---- */
+typedef enum { TAIL_BOTH, TAIL_GREATER, TAIL_LESS } tail;
+double t_log_p(double t, double dof, tail which); /* natural log, 1e-8 relative down to -1e7 */
+double t_quantile(double p, double dof);
+double normal_log_upper(double z);
+
+/* ---- noise ceilings' arithmetic (num/reliability.c; METHODS 4) ---- */
+double spearman_brown(double r, double times);
+/* METHODS 4.3: d [n items × R]; NaN allowed. Returns NC as correlation for a mean of m; also variances when not NULL. */
+double snr_ceiling(const double *d, size_t n, size_t repeats, double m, double *noise_var, double *signal_var, double *ncsnr);
+/* Mean over pairs of columns of r, y [n×S] (METHODS 4.4). */
+double pairwise_r(const double *y, size_t n, size_t subjects);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

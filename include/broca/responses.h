@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* responses: presentations × neuroids, with runs, subjects, regions, confounds (CONTRACT kind `responses`). */
+#ifndef BROCA_RESPONSES_H
+#define BROCA_RESPONSES_H
+
+#include "broca/base.h"
+#include "broca/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    char *name;      /* "motion" */
+    char *subject;   /* NULL: the same for all */
+    size_t k;
+    double *at;      /* [n×k] */
+} confound;          /* stored as /confound/NAME [n×k] or /confound/NAME/SUBJECT [n×k] */
+
+typedef struct {
+    size_t n, v;
+    char **id;                 /* [n] presentation ids (repeats of an item share one) */
+    int32_t *run;              /* [n] */
+    double *onset;             /* [n] seconds, on the clock of the stimuli; NULL: items without time */
+    int32_t *repeat;           /* [n] or NULL */
+    char **group;              /* [n] or NULL (an addition to the contract: where a table gives it) */
+    char **subject, **roi;     /* [v] */
+    int32_t *index;            /* [v] number within subject */
+    double *x, *y, *z;         /* [v] mm or NULL */
+    float *data;               /* [n×v] row-major */
+    double tr;                 /* seconds, NaN: no time series */
+    size_t n_confounds;
+    confound *confounds;
+    size_t n_excluded;         /* subjects or neuroids left out at import, with reasons */
+    char **excluded, **reason; /* [n_excluded] */
+    arena *memory;
+} responses;
+
+int responses_read(responses **out, const char *path, err *e);
+int responses_put(store *s, const responses *r, err *e);
+void responses_free(responses *r);
+
+/* alice2016's folder: 6-mm (or 10-mm) time courses of the usable subjects × 6 ROIs, onset 20 + 2k s, tr 2, motion with its
+ * first 10 rows cut. A subject whose values are all equal is excluded with its reason (s33). */
+int responses_from_alice(responses **out, const char *folder, int radius_mm, err *e);
+/* alice2016's published, already convolved predictors (subject s18's files) as features with a row a volume. */
+int alice_predictors(double **rate, double **sound_power, size_t *n, const char *folder, err *e);
+/* A table with a row a presentation: column id (or item), optional run, onset, group, repeat; every further column a neuroid.
+ * Column names "SUBJECT:ROI" or "ROI" (subject "s1"). tr NaN: item-level. */
+int responses_from_table(responses **out, const char *path, double tr, err *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* stimuli: items in presentation order with their text, conditions, groups, runs and timed words (METHODS 1). */
+#ifndef BROCA_STIMULI_H
+#define BROCA_STIMULI_H
+
+#include "broca/base.h"
+#include "broca/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    char *name;
+    char **value; /* [n] */
+} text_column;
+
+typedef struct {
+    size_t n;
+    char **id, **text;       /* [n], UTF-8 */
+    char **group;            /* [n] or NULL: what must not be split */
+    char **condition;        /* [n] or NULL */
+    int32_t *run;            /* [n] or NULL */
+    double *onset, *duration;/* [n] seconds or NULL */
+    size_t n_extra;
+    text_column *extra;      /* further columns as given */
+    size_t words;            /* 0: no word table */
+    int32_t *word_item;      /* [words] index of the item */
+    char **word_text;        /* [words] */
+    double *word_onset, *word_offset; /* [words] seconds on the clock of the responses; NaN unknown */
+    int32_t *word_begin, *word_end;   /* [words] byte span in the item's text */
+    arena *memory;           /* owns every text and array */
+} stimuli;
+
+/* A file of kind stimuli. Free with stimuli_free. */
+int stimuli_read(stimuli **out, const char *path, err *e);
+int stimuli_put(store *s, const stimuli *x, err *e); /* writes /item and /word into a new product */
+void stimuli_free(stimuli *x);
+/* Index of the item called id, or SIZE_MAX. */
+size_t stimuli_find(const stimuli *x, const char *id);
+
+/* A table (CSV, TSV) with columns text and, optionally, id (else item1, ...), group, condition, run, onset, duration;
+ * every further column is kept. `words` (may be NULL): a table with columns item, word, onset, offset (seconds), in order:
+ * each word must occur in its item's text after the one before it (names table, row, word). */
+int stimuli_from_table(stimuli **out, const char *path, const char *words, err *e);
+/* A table of timed words alone (columns word, onset, offset; optional text = as printed): one item, text joined by blanks. */
+int stimuli_from_words(stimuli **out, const char *path, const char *id, err *e);
+/* alice2016: Praat TextGrid (long text form), tier "word"; pauses ("sp", empty) are no words; clitics are joined to their
+ * host (one word, the host's onset, the clitic's offset); text joined by blanks; one item "alice", run 1. Times are those
+ * of the TextGrid. Fails on overlapping intervals, naming both and their times. */
+int stimuli_from_textgrid(stimuli **out, const char *path, const char *id, err *e);
+
+/* Built-in features of words (METHODS 3.10), one value a word: "word_rate" (1), "word_letters". out [words]. */
+int stimuli_word_feature(const stimuli *x, const char *name, float *out, err *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
