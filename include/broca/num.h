@@ -33,6 +33,7 @@ typedef struct {
     double gap_s;       /* contiguous; 0 if not said */
     bool has_seed;
     uint64_t seed;
+    bool at_most;       /* fewer groups than k: as many folds as groups, at least 2 (the default inner scheme) */
     char file[1024];    /* given: table with a column `fold` (or a single column), a row a presentation */
 } fold_scheme;
 /* "contiguous:6,gap=10" ...; ERR_USAGE with the nearest word. */
@@ -53,8 +54,11 @@ typedef struct {
 /* Folds among the rows with use[i] != 0 (NULL: all). Fails: fewer groups than K, an empty training set, < 2 test rows. */
 int folds_make(folds **out, const fold_scheme *scheme, const fold_items *items, const uint8_t *use, err *e);
 void folds_free(folds *f);
-/* Default inner scheme for an outer one (CONTRACT): contiguous:5 with the outer gap; group:5 capped by groups left. */
+/* Default inner scheme for an outer one (CONTRACT): contiguous:5 with the outer gap; group:5 capped by groups left;
+ * random:5 with the outer seed; for given it must be named: ERR_USAGE. */
 int folds_inner(fold_scheme *out, const fold_scheme *outer, err *e);
+/* "contiguous:6,gap=10": what fold_scheme_parse reads. */
+void fold_scheme_text(const fold_scheme *s, char *text, size_t room);
 
 /* ---- preparation of features and responses (num/prepare.c, num/highpass.c) ---- */
 
@@ -68,9 +72,14 @@ int downsample_sum(double *out, double *count, const float *f, const double *ons
 int downsample_lanczos(double *out, const float *f, const double *onset, const int32_t *word_run, size_t m, size_t d,
                        const double *sample, const int32_t *run, size_t n, double tr, double a, double cutoff_mult, err *e);
 /* Removes constant + DCT drift (METHODS 3.4) from each column of y [n×v], separately for each block: rows with equal
- * block[i] (block ids >= 0; rows of a block are taken in order; -1 rows form a block of their own per run).
+ * block[i], whatever the number, taken in order of row (NULL: one block). Runs and folds are the caller's to number apart.
  * K = floor(2·N·tr/cutoff); ERR_INPUT if K >= N/4. The filtered columns have mean 0 in each block. */
 int highpass(double *y, size_t n, size_t v, const int32_t *block, double tr, double cutoff_s, err *e);
+/* METHODS 3.5 (1): least squares of y [n×v] on z [n×k] and a constant over the rows with train[i] != 0; then
+ * y -= (z - mean of z over those rows)·beta on all rows, so that the training mean of y stays. beta [k×v] may be NULL. */
+int remove_confounds(double *y, size_t n, size_t v, const double *z, size_t k, const uint8_t *train, double *beta, err *e);
+/* Constant by CONTRACT's rule: max - min <= 1e-12·max|x| over x[row·stride] of the rows with use[row] != 0 (NULL: all). */
+bool column_constant(const double *x, size_t n, size_t stride, const uint8_t *use);
 
 /* ---- nested cross-validated ridge (num/ridge.c, num/nested.c; METHODS 3.5-3.9) ---- */
 
@@ -108,6 +117,12 @@ typedef struct {
 /* One outer fold. Column blocks of 256 padded to full width, each single-threaded: same bytes for any thread count.
  * keep [p] (may be NULL): columns with keep[j] = 0 are dropped (constant before filtering, CONTRACT). */
 int nested_ridge(const nested_problem *q, const uint8_t *keep, nested_result *out, err *e);
+
+/* Scores of a test fold (CONTRACT "Encoding rules"): y and prediction [n] with a stride. r is NaN for a constant y or a
+ * prediction whose sd is <= 1e-9·train_sd; r2 is about the test mean (NaN for a constant y), r2_train about train_mean. */
+typedef struct { double r, r2, r2_train; } fit_score;
+fit_score score_fold(const double *y, const double *prediction, size_t n, size_t stride, double train_mean,
+                     double train_sd);
 
 /* Plain ridge, one alpha per column of y (METHODS 3.6): w [p×v] and intercept b [v]; alpha 0 is the minimum-norm solution.
  * intercept false: b = 0 and nothing is centred. */
