@@ -158,7 +158,8 @@ an_unknown_option_suggests_the_nearest() { run 2 --chekc && text 'did you mean -
 
 offline_without_a_mirror_says_so() {
     export BROCA_MIRROR="$work/none"
-    BROCA_OFFLINE=1 run 1 online && text 'BROCA_OFFLINE=1 forbids the URLs' && text 'set BROCA_MIRROR' && nothing_in "$out"
+    BROCA_OFFLINE=1 run 1 online && text 'BROCA_OFFLINE=1 forbids the URLs' && text 'set BROCA_MIRROR' &&
+        nothing_in "$out"
 }
 
 a_set_without_url_says_its_licence() {
