@@ -63,6 +63,16 @@ int store_read_text(store *s, const char *name, char ***out, size_t *count, err 
 /* Columns [first, first + width) of a 2-D array [rows × columns] into out [rows × width]. */
 int store_read_columns_f4(store *s, const char *name, size_t first, size_t width, float *out, err *e);
 
+/* Columns of a fixed length into an arena (store/columns.c): a missing dataset leaves *out as it is and is no error; another
+ * number of rows than n is ERR_INPUT. */
+int store_column_text(store *s, const char *name, size_t n, arena *a, char ***out, err *e);
+int store_column_f8(store *s, const char *name, size_t n, arena *a, double **out, err *e);
+int store_column_i4(store *s, const char *name, size_t n, arena *a, int32_t **out, err *e);
+/* Writes a 1-D column; NULL data writes nothing. */
+int store_put_text(store *s, const char *name, char *const *texts, size_t n, err *e);
+int store_put_f8(store *s, const char *name, const double *data, size_t n, err *e);
+int store_put_i4(store *s, const char *name, const int32_t *data, size_t n, err *e);
+
 /* New dataset; groups on the way are made. rank 1..3 (0: scalar). Chunked with fletcher32 as CONTRACT.md says. */
 int store_write_f4(store *s, const char *name, int rank, const size_t *dims, const float *data, err *e);
 int store_write_f8(store *s, const char *name, int rank, const size_t *dims, const double *data, err *e);
