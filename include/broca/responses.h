@@ -36,6 +36,10 @@ typedef struct {
     arena *memory;
 } responses;
 
+/* Responses in memory: ids empty, run all 1, data [n×v] zeroed, tr NaN. Texts are copied into the responses' own memory. */
+responses *responses_make(size_t n, size_t v, err *e);
+int responses_label(responses *r, size_t neuroid, const char *subject, const char *roi, int32_t index, err *e);
+int responses_exclude(responses *r, const char *what, const char *reason, err *e);
 int responses_read(responses **out, const char *path, err *e);
 int responses_put(store *s, const responses *r, err *e);
 void responses_free(responses *r);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "build.h"
+#include "broca/responses.h"
 
 enum { REGIONS = 6, MOTION = 6, DROPPED = 10, MAX_SUBJECTS = 256 };
 static const char *const regions[REGIONS] = { "LATL", "RATL", "LPTL", "LIPL", "LPreM", "LIFG" };
@@ -138,7 +138,7 @@ static int fill_subject(responses *r, const listener *s, size_t number, err *e)
 {
     for (size_t j = 0; j < REGIONS; j++) {
         size_t column = number * REGIONS + j;
-        if (responses_name(r, column, s->name, regions[j], (int32_t)j, e)) return -1;
+        if (responses_label(r, column, s->name, regions[j], (int32_t)j, e)) return -1;
         for (size_t k = 0; k < r->n; k++) r->data[k * r->v + column] = (float)s->values[k * REGIONS + j];
     }
     confound *c = &r->confounds[r->n_confounds++];
@@ -157,7 +157,7 @@ static int fill(responses **out, const listener *l, size_t n, size_t rows, err *
     char reason[160];
     for (size_t i = 0; i < n; i++) usable += l[i].usable;
     if (!usable) return err_set(e, ERR_INPUT, "no subject has usable time courses");
-    responses *r = responses_new(rows, usable * REGIONS, e);
+    responses *r = responses_make(rows, usable * REGIONS, e);
     if (!r) return -1;
     r->confounds = arena_get(r->memory, usable * sizeof *r->confounds, e);
     if (!r->confounds || fill_times(r, e)) goto fail;

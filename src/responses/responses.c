@@ -6,9 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "build.h"
-
-responses *responses_new(size_t n, size_t v, err *e)
+responses *responses_make(size_t n, size_t v, err *e)
 {
     size_t cells;
     responses *r = mem_new(1, sizeof *r, e);
@@ -32,7 +30,7 @@ fail:
     return NULL;
 }
 
-int responses_name(responses *r, size_t neuroid, const char *subject, const char *roi, int32_t index, err *e)
+int responses_label(responses *r, size_t neuroid, const char *subject, const char *roi, int32_t index, err *e)
 {
     r->subject[neuroid] = arena_text(r->memory, subject, strlen(subject), e);
     r->roi[neuroid] = arena_text(r->memory, roi, strlen(roi), e);
@@ -173,7 +171,7 @@ int responses_read(responses **out, const char *path, err *e)
         err_set(e, ERR_INPUT, "%s: /data has %d dimensions, expected presentations × neuroids", path, shape.rank);
         goto done;
     }
-    if (!(r = responses_new(shape.dims[0], shape.dims[1], e))) goto done;
+    if (!(r = responses_make(shape.dims[0], shape.dims[1], e))) goto done;
     free(r->data);
     r->data = NULL;
     if (store_read_f4(s, "data", &r->data, &count, e)) goto done;

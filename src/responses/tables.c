@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "build.h"
+#include "broca/responses.h"
 
 static const char *const known[] = { "id", "item", "run", "onset", "group", "repeat", NULL };
 
@@ -49,7 +49,7 @@ static int name_neuroid(responses *r, size_t neuroid, const char *name, err *e)
     if (colon) snprintf(subject, sizeof subject, "%.*s", (int)(colon - name), name);
     int32_t index = 0;
     for (size_t j = 0; j < neuroid; j++) index += str_same(r->subject[j], subject);
-    return responses_name(r, neuroid, subject, colon ? colon + 1 : name, index, e);
+    return responses_label(r, neuroid, subject, colon ? colon + 1 : name, index, e);
 }
 
 static int fill_neuroids(responses *r, const table *t, err *e)
@@ -90,7 +90,7 @@ int responses_from_table(responses **out, const char *path, double tr, err *e)
         err_set(e, ERR_INPUT, "%s: %zu rows and %zu columns of neuroids", path, table_rows(t), v);
         goto done;
     }
-    if (!(r = responses_new(table_rows(t), v, e))) goto done;
+    if (!(r = responses_make(table_rows(t), v, e))) goto done;
     if (text_cells(t, table_has(t, "id") ? "id" : "item", r->memory, &r->id, e)) goto done;
     if (table_has(t, "group") && text_cells(t, "group", r->memory, &r->group, e)) goto done;
     if (whole_numbers(t, "run", path, r->memory, &r->run, e) || whole_numbers(t, "repeat", path, r->memory, &r->repeat, e) ||

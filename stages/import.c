@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* broca-import: other people's files into stimuli, responses and features. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broca/responses.h"
+#include "broca/stimuli.h"
+#include "stage.h"
+
+typedef struct {
+    common_options common;
+    const char *from, *as, *words, *id;
+    size_t radius_mm;
+    double tr_s;
+} import_options;
+
+#define AT(field) offsetof(import_options, field)
+static const option options[] = {
+    { "from", OPT_ENUM, AT(from), NULL, "table words alice", true, "what the source is" },
+    { "as", OPT_ENUM, AT(as), "stimuli", "stimuli responses features", true, "what to make of it" },
+    { "words", OPT_TEXT, AT(words), NULL, "TABLE", false, "timed words of the items: columns item, word, onset, offset" },
+    { "id", OPT_TEXT, AT(id), "story", "NAME", true, "item id of a table of timed words" },
+    { "radius", OPT_COUNT, AT(radius_mm), "6", "MM", true, "alice: spheres of 6 or 10 mm" },
+    { "tr", OPT_REAL, AT(tr_s), "0", "S", true, "repetition time of a table of responses, seconds; 0: items without time" },
+    COMMON_OPTIONS(import_options),
+    { 0 }
+};
+static const option_help help = {
+    "import", "other people's files into stimuli, responses and features", "SOURCE",
+    "Sources\n"
+    "  table   stimuli: columns text and, optionally, id group condition run onset duration; every further column is kept\n"
+    "          responses: column id and, optionally, run onset group repeat; every further column is a neuroid (SUBJECT:ROI)\n"
+    "  words   stimuli: one item from a table of timed words (columns word onset offset, optionally text)\n"
+    "  alice   alice2016's folder: stimuli (TextGrid), responses (time courses, motion), features (published predictors)\n"
+};
+
+static int make_stimuli(stage *s, const import_options *o, const char *source)
+{
+    stimuli *x = NULL;
+    char path[2048];
+    int status = -1;
+    if (str_same(o->from, "alice")) {
+        snprintf(path, sizeof path, "%.1500s/alice_stim_shared/DownTheRabbitHoleFinal_exp120_pad_1.TextGrid", source);
+        if (stage_input(s, "textgrid", path) || stimuli_from_textgrid(&x, path, "alice", &s->err)) goto done;
+    } else if (str_same(o->from, "words")) {
+        if (stage_input(s, "words", source) || stimuli_from_words(&x, source, o->id, &s->err)) goto done;
+    } else {
+        if (stage_input(s, "table", source) || (o->words && stage_input(s, "words", o->words))) goto done;
+        if (stimuli_from_table(&x, source, o->words, &s->err)) goto done;
+    }
+    if (stage_plan(s, "%zu items, %zu timed words", x->n, x->words)) {
+        status = 0;
+        goto done;
+    }
+    store *product = stage_create(s, "stimuli");
+    if (!product || stimuli_put(product, x, &s->err) || stage_commit(s)) goto done;
+    stage_result(s, "%zu items, %zu timed words", x->n, x->words);
+    status = 0;
+done:
+    stimuli_free(x);
+    return status;
+}
+
+static int make_responses(stage *s, const import_options *o, const char *source)
+{
+    responses *r = NULL;
+    int status = -1;
+    if (str_same(o->from, "words")) {
+        err_set(&s->err, ERR_USAGE, "--from words gives stimuli, not responses");
+        goto done;
+    }
+    if (str_same(o->from, "alice")) {
+        if (responses_from_alice(&r, source, (int)o->radius_mm, &s->err)) goto done;
+    } else if (stage_input(s, "table", source) || responses_from_table(&r, source, o->tr_s > 0 ? o->tr_s : NAN, &s->err)) {
+        goto done;
+    }
+    if (stage_plan(s, "%zu presentations × %zu neuroids", r->n, r->v)) {
+        status = 0;
+        goto done;
+    }
+    store *product = stage_create(s, "responses");
+    if (!product || responses_put(product, r, &s->err) || stage_commit(s)) goto done;
+    stage_result(s, "%zu presentations × %zu neuroids, %zu excluded", r->n, r->v, r->n_excluded);
+    status = 0;
+done:
+    responses_free(r);
+    return status;
+}
+
+/* A row a volume, called as in the responses, so that encode needs no times for them. */
+static int put_predictors(store *p, const double *rate, const double *power, size_t n, err *e)
+{
+    const size_t dims[2] = { n, 1 };
+    int status = -1;
+    char **ids = mem_new(n + 1, sizeof *ids, e);
+    float *column = mem_new(n + 1, sizeof *column, e);
+    if (!ids || !column) goto done;
+    for (size_t k = 0; k < n; k++)
+        if (!(ids[k] = str_format(e, "volume%zu", k))) goto done;
+    if (store_put_text(p, "item/id", ids, n, e)) goto done;
+    for (size_t k = 0; k < n; k++) column[k] = (float)rate[k];
+    if (store_write_f4(p, "tap/rate", 2, dims, column, e)) goto done;
+    for (size_t k = 0; k < n; k++) column[k] = (float)power[k];
+    if (store_write_f4(p, "tap/sndpwr", 2, dims, column, e)) goto done;
+    status = store_set_text(p, "/", "pooling", "volume", e);
+done:
+    for (size_t k = 0; ids && k < n; k++) free(ids[k]);
+    free(ids);
+    free(column);
+    return status;
+}
+
+static int make_features(stage *s, const import_options *o, const char *source)
+{
+    double *rate = NULL, *power = NULL;
+    size_t n;
+    int status = -1;
+    if (!str_same(o->from, "alice")) {
+        err_set(&s->err, ERR_USAGE, "--as features is there for --from alice");
+        goto done;
+    }
+    if (alice_predictors(&rate, &power, &n, source, &s->err)) goto done;
+    if (stage_plan(s, "%zu volumes × 2 predictors", n)) {
+        status = 0;
+        goto done;
+    }
+    store *product = stage_create(s, "activations");
+    if (!product || put_predictors(product, rate, power, n, &s->err) || stage_commit(s)) goto done;
+    stage_result(s, "%zu volumes, taps rate and sndpwr (published, already convolved)", n);
+    status = 0;
+done:
+    free(rate);
+    free(power);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    import_options o;
+    stage s;
+    const char *const *arguments;
+    if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
+    if (stage_needs(&s, "from", o.from) || (!o.common.dry_run && stage_needs(&s, "out", o.common.out))) goto done;
+    if (parsed_arguments(s.parsed, &arguments) != 1) {
+        err_set(&s.err, ERR_USAGE, "one SOURCE is needed, %zu are given", parsed_arguments(s.parsed, &arguments));
+        goto done;
+    }
+    if (str_same(o.as, "stimuli")) make_stimuli(&s, &o, arguments[0]);
+    else if (str_same(o.as, "responses")) make_responses(&s, &o, arguments[0]);
+    else make_features(&s, &o, arguments[0]);
+done:
+    return stage_end(&s);
+}
