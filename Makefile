@@ -56,7 +56,7 @@ help:
 ## make install            PREFIX=/usr/local DESTDIR=
 
 PACKAGES = gcc make pkg-config libgsl-dev libhdf5-dev libcsv-dev libopenblas-dev libcjson-dev libpcre2-dev \
-           libutf8proc-dev libpopt-dev zlib1g-dev nettle-dev librandom123-dev libcmocka-dev curl ca-certificates xz-utils
+           libutf8proc-dev libpopt-dev zlib1g-dev nettle-dev librandom123-dev libcmocka-dev curl ca-certificates xz-utils util-linux
 deps:
 	@missing=""; for p in $(PACKAGES); do \
 	  dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
@@ -75,8 +75,8 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALLCFLAGS) $(PKGCFLAGS) -MMD -MP -c $< -o $@
 
-# The commit enters one object only, and only when it changes.
-COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)$(shell git diff --quiet HEAD -- src stages include 2>/dev/null || echo +)
+# The last commit that touched the programs enters one object only, and only when it changes.
+COMMIT := $(shell git log -1 --format=%h --abbrev=12 -- src stages include Makefile 2>/dev/null | grep . || echo unknown)
 $(BUILD)/commit.stamp: FORCE
 	@mkdir -p $(@D); echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
 $(BUILD)/src/store/build.o: $(BUILD)/commit.stamp
@@ -120,10 +120,10 @@ asan tsan coverage: all
 
 # ---- experiments (pipeline/rules.mk says how each product is made) ----
 
-.PHONY: alice simulated
+.PHONY: alice
 demo: all
 	@BIN=$(BIN) pipeline/demo
-alice simulated: all
+alice: all
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
 
 # ---- the rest ----

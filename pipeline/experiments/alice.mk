@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+# Does a trained language model predict the brains of people who listen to a story, beyond word rate and sound power?
+# alice2016 (Brennan et al. 2016): 27 of 28 listeners (s33 holds only zeros), six regions, 362 volumes of 2 s.
+NAME      := alice
+STIMULI   := --from alice fmri/alice2016
+RESPONSES := --from alice --radius 6 fmri/alice2016
+MODEL     := --model models/tinystories-656k
+UNTRAINED := --untrained --model models/tinystories-656k
+SEEDS     := 1 2 3 4 5
+# tokens of this model span words, and the story is longer than its context: windows, a row a word (METHODS 2.4)
+EXTRACT   := --context window:512 --pool word --layers all
+# words per volume with the model's delays; sound power as published, already convolved, undelayed
+BASELINE  := rate=results/alice/stimuli.h5:word_rate sndpwr=results/alice/predictors.h5:sndpwr
+# the first ten volumes hold the change from silence to speech, which inflates everything (fmri/alice2016.md)
+SERIES    := --drop-start 10 --highpass 128 --confounds motion --folds contiguous:6,gap=10
+ENCODE    := $(SERIES) --delays 2s,4s,6s,8s --delays sndpwr=0 --candidates 20
+CEILING   := $(SERIES)
+DATA      := $(wildcard fmri/alice2016/*/*.TextGrid fmri/alice2016/*/6mm/*.txt fmri/alice2016/*/*-rp_*.txt)
+REPORT    := --title "Alice in Wonderland: tinystories-656k and 27 listeners"
+include pipeline/rules.mk
+
+$(R)/predictors.h5: $(DATA) $(BIN)/broca-import
+	$(BIN)/broca-import --from alice --as features fmri/alice2016 --out $@

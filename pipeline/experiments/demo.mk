@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+# The path of alice.mk with nothing that others made: the project's own story, listeners with planted truth, models by seed.
+NAME      := demo
+STIMULI   := --from words stimuli/simulated-story/words.tsv
+# the "trained" model is the one (seed 7) whose features drive the simulated listeners; the others are the same by other seeds
+ARCH      := --arch gpt2,layers=2,width=32,heads=4,context=512,tokenizer=bytes
+MODEL     := $(ARCH) --seed 7
+UNTRAINED := $(ARCH)
+SEEDS     := 1 2 3 4 5
+EXTRACT   := --context window:512 --pool word --layers all
+BASELINE  := rate=results/demo/stimuli.h5:word_rate
+SERIES    := --drop-start 5 --highpass 128 --confounds motion --folds contiguous:6,gap=10
+ENCODE    := $(SERIES) --delays 2s,4s,6s,8s --candidates 20
+CEILING   := $(SERIES)
+SIMULATE  := --signal .15 --baseline .05 --specific .05 --motion .05 --ar .4 --neuroids 4 --tr 2 \
+             --highpass 128 --filter-blocks 6 --drop-start 5
+REPORT    := --title "Simulated listeners with planted truth"
+include pipeline/rules.mk
+
+$(R)/responses.h5: $(R)/stimuli.h5 $(R)/trained.h5 $(BIN)/broca-simulate $(call stamp,responses,$(SIMULATE))
+	$(BIN)/broca-simulate --stimuli $(R)/stimuli.h5 --features $(R)/trained.h5:h.1 --subjects 20 $(SIMULATE) --out $@
