@@ -149,14 +149,28 @@ t_result paired(const double *a, const double *b, size_t n);
 t_result one_sample(const double *a, size_t n, double mu);
 /* t of the condition indicator (1 for a, 0 for b) in OLS of the value on condition and covariate (METHODS 6.3 c). */
 t_result covariate_t(const double *a, const double *ca, size_t na, const double *b, const double *cb, size_t nb);
+double cohen_d(const double *a, size_t na, const double *b, size_t nb); /* pooled sd; NaN without variance and difference */
 /* Benjamini-Hochberg; NaN p are not in m and stay NaN (METHODS 5.8). q may equal p. */
 int benjamini_hochberg(const double *p, size_t n, double *q, err *e);
+/* The same conventions: Benjamini-Yekutieli (any dependence), Holm, Bonferroni. */
+int benjamini_yekutieli(const double *p, size_t n, double *q, err *e);
+int holm(const double *p, size_t n, double *q, err *e);
+void bonferroni(const double *p, size_t n, double *q);
+
+/* Ranks from 1, ties share their average. */
+int ranks_average(const double *x, size_t n, double *rank, err *e);
+int spearman(const double *a, const double *b, size_t n, double *r, err *e);
+double kendall_b(const double *a, const double *b, size_t n); /* every pair is looked at: n^2 */
+double correlation_p(double r, size_t n); /* two-sided, by t of n - 2 */
+/* Raw median absolute deviation (times 1/0.67449 it estimates a normal sd). */
+int mad_f8(const double *x, size_t n, double *mad, err *e);
 
 /* ---- distributions (num/distributions.c; GSL where it is exact enough) ---- */
 typedef enum { TAIL_BOTH, TAIL_GREATER, TAIL_LESS } tail;
 double t_log_p(double t, double dof, tail which); /* natural log, 1e-8 relative down to -1e7 */
 double t_quantile(double p, double dof);
 double normal_log_upper(double z);
+double normal_quantile(double p);
 
 /* ---- noise ceilings' arithmetic (num/reliability.c; METHODS 4) ---- */
 double spearman_brown(double r, double times);
@@ -164,6 +178,21 @@ double spearman_brown(double r, double times);
 double snr_ceiling(const double *d, size_t n, size_t repeats, double m, double *noise_var, double *signal_var, double *ncsnr);
 /* Mean over pairs of columns of r, y [n×S] (METHODS 4.4). */
 double pairwise_r(const double *y, size_t n, size_t subjects);
+/* r of each column of y [n×S] with the mean of the others; out [S]. The columns are not rescaled here. */
+int leave_one_out_r(const double *y, size_t n, size_t subjects, double *out, err *e);
+double explainable_variance(const double *y, size_t n, size_t repeats, err *e); /* METHODS 4.5, uncorrected; NaN on error */
+
+/* ---- series: responses as a fold sees them (num/series.c; METHODS 3.4, 3.5, CONTRACT "Encoding rules") ---- */
+
+/* Filter blocks (METHODS 3.4): block [n] numbers run × test fold (scope fold) or run alone (folds NULL). Rows in no test
+ * set of f form one block a run. */
+int series_blocks(int32_t *block, const int32_t *run, size_t n, const folds *f, err *e);
+/* z-scores the columns of y [n×v] in place by mean and sd (ddof 0) of the rows with train[i] != 0; columns that are
+ * constant on those rows become zero. */
+int series_zscore(double *y, size_t n, size_t v, const uint8_t *train, err *e);
+/* Copy of y [n×v] (already filtered) with the confounds z [n×k] (NULL: none) learnt on the training rows removed, then
+ * z-scored. out [n×v]. */
+int series_fold(double *out, const double *y, size_t n, size_t v, const double *z, size_t k, const uint8_t *train, err *e);
 
 #ifdef __cplusplus
 }
