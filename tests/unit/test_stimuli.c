@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include "broca/stimuli.h"
+
+#define HEAD "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\nxmin = 0\nxmax = 9\ntiers? <exists>\nsize = 1\nitem []:\n" \
+    "    item [1]:\n        class = \"IntervalTier\"\n        name = \"word\"\n        xmin = 0\n        xmax = 9\n"
+
+static const char *interval(int i, double a, double b, const char *label)
+{
+    static char text[16][256];
+    snprintf(text[i], sizeof text[i], "        intervals [%d]:\n            xmin = %g\n            xmax = %g\n            text = \"%s\"\n",
+             i, a, b, label);
+    return text[i];
+}
+
+static const char *grid(const char *name, int n, const char *const *parts)
+{
+    char all[4096];
+    snprintf(all, sizeof all, "%s        intervals: size = %d\n", HEAD, n);
+    for (int i = 0; parts[i]; i++) strcat(all, parts[i]);
+    return test_write(name, all);
+}
+
+static void clitics_are_joined_to_their_host_and_pauses_are_no_words(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    stimuli *x = NULL;
+    const char *parts[] = { interval(1, 0, 1, "sp"), interval(2, 1, 1.5, "what "), interval(3, 1.5, 1.75, "'s"),
+                            interval(4, 1.75, 2, ""), interval(5, 2, 3, "up"), interval(6, 3, 3.25, "n't"), NULL };
+    assert_int_equal(stimuli_from_textgrid(&x, grid("a.TextGrid", 6, parts), "story", &e), 0);
+    assert_int_equal(x->words, 2);
+    assert_string_equal(x->text[0], "what's upn't");
+    assert_near(x->word_onset[0], 1, 0);
+    assert_near(x->word_offset[0], 1.75, 0);
+    assert_near(x->word_offset[1], 3.25, 0);
+    assert_int_equal(x->word_begin[1], 7);
+    assert_int_equal(x->word_end[1], 12);
+    stimuli_free(x);
+}
+
+static void a_clitic_after_a_pause_stays_a_word(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    stimuli *x = NULL;
+    const char *parts[] = { interval(1, 0, 1, "tree"), interval(2, 1, 2, "sp"), interval(3, 2, 3, "'tis"), NULL };
+    assert_int_equal(stimuli_from_textgrid(&x, grid("b.TextGrid", 3, parts), "story", &e), 0);
+    assert_int_equal(x->words, 2);
+    stimuli_free(x);
+}
+
+static void overlapping_intervals_are_refused_with_both_names(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    stimuli *x = NULL;
+    const char *parts[] = { interval(1, 0, 1.5, "down"), interval(2, 1.25, 2, "under"), NULL };
+    assert_int_equal(stimuli_from_textgrid(&x, grid("c.TextGrid", 2, parts), "story", &e), -1);
+    assert_says(e, "'down' ends at 1.5000 s, 'under' begins at 1.2500 s");
+    assert_int_equal(err_status(&e), 2);
+}
+
+static void a_textgrid_cut_short_is_refused(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    stimuli *x = NULL;
+    const char *parts[] = { interval(1, 0, 1.5, "down"), NULL };
+    assert_int_equal(stimuli_from_textgrid(&x, grid("d.TextGrid", 2, parts), "story", &e), -1);
+    assert_says(e, "2 intervals are announced, 1 are there");
+}
+
+static void a_table_keeps_every_column_and_comes_back_from_a_file(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    stimuli *x = NULL, *y = NULL;
+    store *s = NULL;
+    const char *path = test_write("t.csv", "id,text,condition,group,run,plausible\na1,\"Yes, it is\",S,g1,2,0.5\na2,ŋå né,N,g2,2,0.7\n");
+    assert_int_equal(stimuli_from_table(&x, path, NULL, &e), 0);
+    assert_int_equal(x->n, 2);
+    assert_string_equal(x->text[0], "Yes, it is");
+    assert_int_equal(x->n_extra, 1);
+    assert_int_equal(store_create(&s, test_path("s.h5"), "stimuli", NULL, &e), 0);
+    assert_int_equal(stimuli_put(s, x, &e), 0);
+    assert_int_equal(store_commit(s, &e), 0);
+    assert_int_equal(stimuli_read(&y, test_path("s.h5"), &e), 0);
+    assert_string_equal(y->text[1], "ŋå né");
+    assert_string_equal(y->group[1], "g2");
+    assert_int_equal(y->run[0], 2);
+    assert_string_equal(y->extra[0].name, "plausible");
+    assert_string_equal(y->extra[0].value[1], "0.7");
+    assert_int_equal(stimuli_find(y, "a2"), 1);
+    assert_true(stimuli_find(y, "a3") == SIZE_MAX);
+    stimuli_free(x);
+    stimuli_free(y);
+}
+
+static void ids_that_stand_twice_are_refused(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    stimuli *x = NULL;
+    assert_int_equal(stimuli_from_table(&x, test_write("u.csv", "id,text\na,one\nb,two\na,three\n"), NULL, &e), -1);
+    assert_says(e, "the id 'a' stands twice");
+}
+
+static void words_are_placed_in_their_items_text_in_order(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    stimuli *x = NULL;
+    const char *items = test_write("i.csv", "id,text\nt,the cat the dog\n");
+    const char *words = test_write("w.tsv", "item\tword\tonset\toffset\nt\tthe\t0\t1\nt\tcat\t1\t2\nt\tthe\t2\t3\nt\tdog\t3\t4\n");
+    assert_int_equal(stimuli_from_table(&x, items, words, &e), 0);
+    assert_int_equal(x->word_begin[2], 8);
+    stimuli_free(x);
+    words = test_write("w2.tsv", "item\tword\tonset\toffset\nt\tdog\t0\t1\nt\tcat\t1\t2\n");
+    assert_int_equal(stimuli_from_table(&x, items, words, &e), -1);
+    assert_says(e, "row 2: 'cat' does not occur in what is left");
+}
+
+static void word_features_count_words_and_letters(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    stimuli *x = NULL;
+    float rate[2], letters[2];
+    const char *path = test_write("words.tsv", "word\tonset\toffset\ttext\ndont\t0\t1\tDon't,\nwell\t1.5\t2\twell!\n");
+    assert_int_equal(stimuli_from_words(&x, path, "story", &e), 0);
+    assert_string_equal(x->text[0], "Don't, well!");
+    assert_int_equal(stimuli_word_feature(x, "word_rate", rate, &e), 0);
+    assert_int_equal(stimuli_word_feature(x, "word_letters", letters, &e), 0);
+    assert_near(rate[0] + rate[1], 2, 0);
+    assert_near(letters[0], 5, 0);
+    assert_near(letters[1], 4, 0);
+    assert_int_equal(stimuli_word_feature(x, "word_rat", rate, &e), -1);
+    assert_says(e, "did you mean 'word_rate'?");
+    stimuli_free(x);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(clitics_are_joined_to_their_host_and_pauses_are_no_words),
+        cmocka_unit_test(a_clitic_after_a_pause_stays_a_word),
+        cmocka_unit_test(overlapping_intervals_are_refused_with_both_names),
+        cmocka_unit_test(a_textgrid_cut_short_is_refused),
+        cmocka_unit_test(a_table_keeps_every_column_and_comes_back_from_a_file),
+        cmocka_unit_test(ids_that_stand_twice_are_refused),
+        cmocka_unit_test(words_are_placed_in_their_items_text_in_order),
+        cmocka_unit_test(word_features_count_words_and_letters),
+    };
+    return cmocka_run_group_tests(tests, NULL, test_clean);
+}
