@@ -176,6 +176,8 @@ double normal_quantile(double p);
 double spearman_brown(double r, double times);
 /* METHODS 4.3: d [n items × R]; NaN allowed. Returns NC as correlation for a mean of m; also variances when not NULL. */
 double snr_ceiling(const double *d, size_t n, size_t repeats, double m, double *noise_var, double *signal_var, double *ncsnr);
+/* The two variances alone, the signal's not cut off at 0 (to be averaged before the root); -1 and NaN without repeats. */
+int snr_variances(const double *d, size_t n, size_t repeats, double *noise_var, double *signal_var);
 /* Mean over pairs of columns of r, y [n×S] (METHODS 4.4). */
 double pairwise_r(const double *y, size_t n, size_t subjects);
 /* r of each column of y [n×S] with the mean of the others; out [S]. The columns are not rescaled here. */

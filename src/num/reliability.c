@@ -27,10 +27,11 @@ static size_t row_moments(const double *row, size_t repeats, double *mean, doubl
     return m;
 }
 
-double snr_ceiling(const double *d, size_t n, size_t repeats, double m, double *noise_var, double *signal_var, double *ncsnr)
+int snr_variances(const double *d, size_t n, size_t repeats, double *noise_var, double *signal_var)
 {
-    double noise = 0, inverse = 0, grand = 0, signal = 0, ratio, mean, variance;
+    double noise = 0, inverse = 0, grand = 0, signal = 0, mean, variance;
     size_t used = 0, with_noise = 0;
+    *noise_var = *signal_var = NAN;
     for (size_t i = 0; i < n; i++) {
         size_t have = row_moments(d + i * repeats, repeats, &mean, &variance);
         if (have == 0) continue;
@@ -41,20 +42,23 @@ double snr_ceiling(const double *d, size_t n, size_t repeats, double m, double *
         with_noise++;
         noise += variance;
     }
-    if (used < 2 || with_noise == 0) {
-        if (noise_var) *noise_var = NAN;
-        if (signal_var) *signal_var = NAN;
-        if (ncsnr) *ncsnr = NAN;
-        return NAN;
-    }
+    if (used < 2 || with_noise == 0) return -1;
     noise /= (double)with_noise;
     grand /= (double)used;
     for (size_t i = 0; i < n; i++) {
         if (row_moments(d + i * repeats, repeats, &mean, &variance) == 0) continue;
         signal += (mean - grand) * (mean - grand);
     }
-    signal = fmax(0, signal / ((double)used - 1) - noise * inverse / (double)used); /* inverse/used: 1/harmonic mean of R_i */
-    ratio = noise > 0 ? sqrt(signal / noise) : INFINITY;
+    *noise_var = noise;
+    *signal_var = signal / ((double)used - 1) - noise * inverse / (double)used; /* inverse/used: 1/harmonic mean of R_i */
+    return 0;
+}
+
+double snr_ceiling(const double *d, size_t n, size_t repeats, double m, double *noise_var, double *signal_var, double *ncsnr)
+{
+    double noise, signal, ratio;
+    if (snr_variances(d, n, repeats, &noise, &signal) == 0) signal = fmax(0, signal);
+    ratio = noise == 0 ? INFINITY : sqrt(signal / noise);
     if (noise_var) *noise_var = noise;
     if (signal_var) *signal_var = signal;
     if (ncsnr) *ncsnr = ratio;

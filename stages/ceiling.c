@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* broca-ceiling: how well could any model do on these responses? */
+#include <math.h>
+
+#include "broca/ceiling.h"
+#include "stage.h"
+
+typedef struct {
+    common_options common;
+    const char *responses, *method, *target, *folds, *highpass, *confounds;
+    size_t drop_start, draws, splits;
+    double average;
+    bool add_mean, allow_random;
+} stage_options;
+
+#define AT(field) offsetof(stage_options, field)
+static const option options[] = {
+    { "responses", OPT_TEXT, AT(responses), NULL, "FILE", false, "responses" },
+    { "method", OPT_ENUM, AT(method), "isc", "isc splithalf snr", true,
+      "isc: subjects against one another; splithalf, snr: repeats of items, or subjects" },
+    { "target", OPT_ENUM, AT(target), "single", "group single", true, "the mean over subjects, or one subject" },
+    { "folds", OPT_TEXT, AT(folds), NULL, "SCHEME|none", true, "as encode; none: the whole as one block" },
+    { "highpass", OPT_TEXT, AT(highpass), NULL, "S[,scope=fold|run]", true, "high-pass filter, seconds, as encode" },
+    { "confounds", OPT_TEXT, AT(confounds), NULL, "NAME", true, "confounds to remove in every fold, as encode" },
+    { "drop-start", OPT_COUNT, AT(drop_start), "0", NULL, true, "rows dropped at the start of every run, as encode" },
+    { "add-mean", OPT_FLAG, AT(add_mean), NULL, NULL, true, "an entry 'mean': the z-scored mean of each subject's ROIs" },
+    { "draws", OPT_COUNT, AT(draws), "2000", NULL, true, "isc: bootstrap draws over subjects and folds; 0: no interval" },
+    { "splits", OPT_COUNT, AT(splits), "100", NULL, true, "splithalf: random halves" },
+    { "average", OPT_REAL, AT(average), "0", NULL, true, "splithalf, snr: replicates averaged in the target; 0: one, or all for group" },
+    { "allow-random", OPT_FLAG, AT(allow_random), NULL, NULL, true, "accept random folds" },
+    COMMON_OPTIONS(stage_options),
+    { 0 }
+};
+static const option_help help = { "ceiling", "the score that a perfect model would get on these responses", NULL,
+                                  "Say the same folds, filter, confounds and rows as to encode: score divides like by like.\n" };
+
+static int choose(ceiling_options *c, const stage_options *o, stage *s)
+{
+    *c = ceiling_defaults();
+    c->method = str_same(o->method, "isc") ? CEILING_ISC : str_same(o->method, "snr") ? CEILING_SNR : CEILING_SPLITHALF;
+    c->group = str_same(o->target, "group");
+    c->folds = o->folds;
+    c->confounds = o->confounds;
+    c->drop_start = o->drop_start;
+    c->add_mean = o->add_mean;
+    c->allow_random = o->allow_random;
+    c->draws = o->draws;
+    c->splits = o->splits;
+    c->average = o->average;
+    if (o->average < 0) return err_set(&s->err, ERR_USAGE, "--average is a number of replicates, not %g", o->average);
+    if (o->splits == 0) return err_set(&s->err, ERR_USAGE, "--splits must be at least 1");
+    if (o->highpass && ceiling_highpass(c, o->highpass, &s->err)) return -1;
+    return stage_seed(s, &c->seed);
+}
+
+static void tell(stage *s, const stage_options *o, const ceiling *c)
+{
+    char interval[64] = "";
+    if (!isnan(c->average_lo)) snprintf(interval, sizeof interval, " [%.3f, %.3f]", c->average_lo, c->average_hi);
+    stage_result(s, "ceiling of r, %s: %.3f%s, mean of %zu ROIs (%zu without a ceiling), %zu subjects, %zu rows dropped",
+                 o->target, c->average, interval, c->n_average, c->n_undefined, c->subjects, o->drop_start);
+}
+
+int main(int argc, char **argv)
+{
+    stage s;
+    stage_options o;
+    ceiling_options c;
+    responses *r = NULL;
+    ceiling *result = NULL;
+    store *product;
+    if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
+    if (stage_needs(&s, "responses", o.responses) || choose(&c, &o, &s)) goto done;
+    if (stage_input(&s, "responses", o.responses) || responses_read(&r, o.responses, &s.err)) goto done;
+    if (stage_plan(&s, "ceiling of %zu neuroids, %zu presentations, target %s", r->v, r->n, o.target)) goto done;
+    if (ceiling_estimate(&result, r, &c, &s.err)) goto done;
+    product = stage_create(&s, "ceiling");
+    if (!product || ceiling_put(product, result, &c, &s.err) || stage_commit(&s)) goto done;
+    tell(&s, &o, result);
+done:
+    ceiling_free(result);
+    responses_free(r);
+    return stage_end(&s);
+}
