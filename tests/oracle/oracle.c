@@ -64,10 +64,10 @@ static void case_open(oracle_case *c, const char *path)
     snprintf(full, sizeof full, "%s", path);
     for (size_t n = strlen(full); n > 1 && full[n - 1] == '/'; n--) full[n - 1] = 0;
     char *slash = strrchr(full, '/');
-    snprintf(c->name, sizeof c->name, "%s", slash ? slash + 1 : full);
+    snprintf(c->name, sizeof c->name, "%.200s", slash ? slash + 1 : full);
     if (str_ends(c->name, ".h5")) c->name[strlen(c->name) - 3] = 0;
     if (slash) *slash = 0;
-    snprintf(c->folder, sizeof c->folder, "%s", slash ? full : ".");
+    snprintf(c->folder, sizeof c->folder, "%.1000s", slash ? full : ".");
     char *real = realpath(c->folder, NULL);
     const char *group = real ? strrchr(real, '/') : NULL;
     snprintf(c->group, sizeof c->group, "%s", group ? group + 1 : "");
