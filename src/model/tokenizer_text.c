@@ -141,8 +141,31 @@ static bool composes_back(const char *at, size_t left)
     return utf8proc_get_property(c)->combining_class || (c >= 0x1161 && c <= 0x1175) || (c >= 0x11a8 && c <= 0x11c2);
 }
 
-/* Normalization forms work on stretches: a character and those after it that may compose with it. A composed character keeps
- * the span of its first part, as the reference's alignment has it. */
+static size_t count_characters(const char *at, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += ((unsigned char)at[i] & 0xc0) != 0x80;
+    return count;
+}
+
+/* What a stretch became: its first character keeps the span of the stretch's first, as the reference's alignment has it; marks
+ * that are left keep their own. */
+static int add_composed(aligned *out, const char *made, size_t n, const aligned *text, size_t first, size_t end, err *e)
+{
+    size_t left = count_characters(made, n), from = first, before = count_characters(text->at + first, end - first);
+    for (size_t i = 0; i < n; left--) {
+        size_t length = utf8_length(made + i, n - i);
+        if (aligned_add(out, made + i, length, text->b[from], text->e[from], e)) return -1;
+        i += length;
+        while (before > left - 1 && before > 1) { /* as many parts behind as characters are still to come */
+            from += utf8_length(text->at + from, end - from);
+            before--;
+        }
+    }
+    return 0;
+}
+
+/* Normalization forms work on stretches: a character and those after it that may compose with it. */
 static int form(aligned *text, bool compatibility, bool lower, err *e)
 {
     aligned out = { 0 };
@@ -158,14 +181,16 @@ static int form(aligned *text, bool compatibility, bool lower, err *e)
             utf8proc_int32_t c;
             utf8proc_uint8_t small[4];
             if (utf8proc_iterate((const utf8proc_uint8_t *)text->at + i, (utf8proc_ssize_t)(end - i), &c) > 0) {
-                n = utf8proc_encode_char(utf8proc_tolower(c), small);
+                n = utf8proc_encode_char(c == 0x130 ? 'i' : utf8proc_tolower(c), small);
                 status = aligned_add(&out, (const char *)small, (size_t)n, text->b[i], text->e[end - 1], e);
+                /* the one character whose small form is two: I with a dot above */
+                if (!status && c == 0x130) status = aligned_add(&out, "\xcc\x87", 2, text->b[i], text->e[end - 1], e);
             }
         } else {
             n = utf8proc_map((const utf8proc_uint8_t *)text->at + i, (utf8proc_ssize_t)(end - i), &made, (utf8proc_option_t)options);
             if (n < 0) status = err_set(e, ERR_INPUT, "normalizing text: %s", utf8proc_errmsg(n));
             else if ((size_t)n == end - i && memcmp(made, text->at + i, end - i) == 0) status = aligned_copy(&out, text, i, end, e);
-            else status = aligned_add(&out, (const char *)made, (size_t)n, text->b[i], text->e[i], e);
+            else status = add_composed(&out, (const char *)made, (size_t)n, text, i, end, e);
             free(made);
         }
         i = end;
