@@ -131,11 +131,10 @@ static int encode_raw(const tokenizer *t, aligned *text, bool at_start, token_li
     return cut_added(t, text, true, at_start, encode_pieces, out, e);
 }
 
-/* Bytes of the blank at p (U+0120, the blank of byte-level vocabularies, or one of an added token); 0: none. */
+/* Bytes of the blank at p (U+0120, the blank of byte-level vocabularies); 0: none. */
 static size_t blank_at(const char *p, size_t left)
 {
-    if (left >= 2 && memcmp(p, "\xc4\xa0", 2) == 0) return 2;
-    return left && is_blank(*p) ? 1 : 0;
+    return left >= 2 && memcmp(p, "\xc4\xa0", 2) == 0 ? 2 : 0;
 }
 
 static size_t leading_blanks(const char *text)
@@ -156,12 +155,24 @@ static size_t trailing_blanks(const char *text)
     return count;
 }
 
+static bool is_added(const tokenizer *t, int32_t id)
+{
+    for (size_t k = 0; k < t->n_added; k++)
+        if (t->added[k].id == id) return true;
+    return false;
+}
+
 /* Blanks at the ends of a token do not count in its span where the post-processor says so, a character each; the one that
  * the pre-tokenizer put in front of the text was never there to be taken off. */
 static void trim_spans(const tokenizer *t, const char *text, token_list *l)
 {
     for (size_t i = 0; i < l->n; i++) {
         if (l->special[i]) continue;
+        if (is_added(t, l->id[i])) { /* with the blanks that it took along */
+            while (l->begin[i] < l->end[i] && is_blank(text[l->begin[i]])) l->begin[i]++;
+            while (l->end[i] > l->begin[i] && is_blank(text[l->end[i] - 1])) l->end[i]--;
+            continue;
+        }
         size_t leading = leading_blanks(t->token[l->id[i]]), trailing = trailing_blanks(t->token[l->id[i]]);
         if (l->begin[i] == 0 && t->trim_prefix && leading == 1) leading = 0;
         while (leading-- && l->begin[i] < l->end[i])
