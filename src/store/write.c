@@ -52,21 +52,31 @@ static hid_t make_space(int rank, const size_t *dims)
     return H5Screate_simple(rank, now, most);
 }
 
-static hid_t link_properties(void)
+/* Groups on the way, without times: the library would stamp those that it makes by itself. */
+static int make_groups(store *s, const char *name, err *e)
 {
-    hid_t p = H5Pcreate(H5P_LINK_CREATE);
-    H5Pset_create_intermediate_group(p, 1);
-    return p;
+    char part[512];
+    for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+        snprintf(part, sizeof part, "%.*s", (int)(slash - name), name);
+        if (!*part || H5Lexists(s->file, part, H5P_DEFAULT) > 0) continue;
+        hid_t properties = H5Pcreate(H5P_GROUP_CREATE);
+        H5Pset_obj_track_times(properties, false);
+        hid_t g = H5Gcreate2(s->file, part, H5P_DEFAULT, properties, H5P_DEFAULT);
+        H5Pclose(properties);
+        if (g < 0) return hdf5_error(s, e, "group %s cannot be made", part);
+        H5Gclose(g);
+    }
+    return 0;
 }
 
 static hid_t make_dataset(store *s, const char *name, hid_t type, int rank, const size_t *dims, bool compress, err *e)
 {
-    hid_t space = make_space(rank, dims), links = link_properties();
+    if (make_groups(s, name, e)) return -1;
+    hid_t space = make_space(rank, dims);
     hid_t properties = creation_properties(rank, dims, H5Tget_size(type), compress);
-    hid_t d = H5Dcreate2(s->file, name, type, space, links, properties, H5P_DEFAULT);
+    hid_t d = H5Dcreate2(s->file, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
     if (d < 0) hdf5_error(s, e, "dataset %s cannot be made", name);
     H5Pclose(properties);
-    H5Pclose(links);
     H5Sclose(space);
     return d;
 }
