@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* score: encodings made into rows of scores, beside their ceilings (METHODS 5.1-5.3, 4.7). Nothing is fitted again.
+ *
+ * Rows (scores.tsv, and the columns below /row of kind `scores`):
+ *   model       NAME of the feature set; "baseline"; a group of seeds "untrained" for untrained.s1, untrained.s2, ...
+ *   layer       "nested": in every outer fold the layer with the best inner score averaged over the subject's neuroids; a tap's
+ *               name for the layer curve (or for --layer NAME); "" for the baseline
+ *   kind        plain (the model alone), joint (baseline + model), baseline
+ *   target      group, single
+ *   roi         a ROI, or "average": the average of the ROIs' scores (never a mean time course)
+ *   subject     "group"; a subject; "all": over subjects
+ *   measure     r (mean over folds), r2 (pooled, about training means), delta_r, delta_r2 (joint - baseline)
+ *   value       constant predictions count as r = 0 (attribute n_nan)
+ *   ceiling     of the same target; of r, or squared for r2; single subjects: c_s/sqrt(rho_(S-1)); NaN if there is none
+ *   normalised  value/ceiling, aggregated first, then divided, over the ROIs that have a ceiling; NaN if none, or if fewer than 10
+ *               subjects leave the agreement in doubt (lower bound of the mean r <= .05)
+ *   lo, hi, p   NaN until intervals and nulls are stored by encode; for a group of seeds lo and hi are the range over seeds
+ *   n           subject rows: neuroids; "all": subjects; a group of seeds: seeds
+ *   interval    what lo and hi are: "none", "range over seeds"
+ *   units, baseline   what the encoding says about them */
+#ifndef BROCA_SCORE_H
+#define BROCA_SCORE_H
+
+#include "broca/base.h"
+#include "broca/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { AGGREGATE_SUBJECT, AGGREGATE_MEDIAN, AGGREGATE_POOLED } score_aggregate;
+
+typedef struct {
+    score_aggregate aggregate;
+    const char *layer; /* "nested" or a tap */
+} score_options;
+
+typedef struct {
+    const char *model, *layer, *kind, *target, *roi, *subject, *measure, *interval, *units, *baseline;
+    double value, ceiling, normalised, lo, hi, p;
+    size_t n;
+} score_row;
+
+/* Which layer was chosen: fold by fold for the target's neuroids. */
+typedef struct {
+    const char *model, *kind, *target, *subject, *layer;
+    size_t fold;         /* from 1 */
+} score_choice;
+
+/* The best layer on test data, for comparison: never used. */
+typedef struct {
+    const char *model, *kind, *target, *layer;
+    size_t searched;
+} score_oracle;
+
+typedef struct {
+    size_t n_rows, n_choices, n_oracles;
+    score_row *rows;
+    score_choice *choices;
+    score_oracle *oracles;
+    size_t n_nan;        /* fold correlations that were undefined and count 0 */
+    size_t n_no_ratio;   /* ROIs with a ceiling that is too uncertain to divide by */
+    bool exact_pooling;  /* pooled R² from sums of squares; else the mean of the folds' R² */
+    arena *memory;
+} scores;
+
+/* Fails: not an encoding, damaged shapes, a ceiling of another target or metric, the same model twice, an unknown layer. */
+int score(scores **out, const char *const *encodings, size_t n, const char *const *ceilings, size_t m, const score_options *o,
+          err *e);
+/* The row, or NULL. */
+const score_row *score_find(const scores *s, const char *model, const char *layer, const char *kind, const char *target,
+                            const char *roi, const char *subject, const char *measure);
+/* Kind `scores`: columns below /row, /choice, /oracle; attributes aggregate, layer, n_nan, pooling. */
+int scores_put(store *s, const scores *x, const score_options *o, err *e);
+/* The rows as a table beside the product (atomic). */
+int scores_tsv(const scores *x, const char *path, err *e);
+void scores_free(scores *s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
