@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* report: one self-contained HTML page. The finding in plain words first, then the table, the layer curve, what was left out,
+ * how it was made and how to make it again. No script, no outside file. */
+#ifndef BROCA_REPORT_H
+#define BROCA_REPORT_H
+
+#include "broca/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    const char *title;
+    const char *scores;              /* file of kind scores */
+    const char *const *encodings;    /* files of kind encoding (alpha warnings, folds, exclusions) */
+    size_t n_encodings;
+    const char *truth;               /* simulated responses with /truth, or NULL: planted values beside the estimates */
+} report_inputs;
+
+/* The finding as one or two sentences of plain text (METHODS 5.3): ΔR² of the group target averaged over regions, layer
+ * nested; if nothing is added beyond the baseline it says so. malloc'ed. */
+int report_finding(char **out, const report_inputs *in, err *e);
+/* The whole page. malloc'ed bytes in *b. Fails: no scores, an encoding of another experiment than the scores. */
+int report_page(buffer *b, const report_inputs *in, err *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Colours of Okabe and Ito (colour-blind safe), light and dark; legible printed and at 400 pixels. */
+#include "style.h"
+
+const char report_style[] =
+    ":root{--bg:#fff;--fg:#1a1a1a;--soft:#666;--rule:#ddd;--panel:#f6f6f4;--s1:#0072b2;--s2:#b85c00;--s3:#555;--s4:#00795a}\n"
+    "@media(prefers-color-scheme:dark){:root{--bg:#16181b;--fg:#e8e8e6;--soft:#a5a5a0;--rule:#3a3d42;--panel:#1f2226;"
+    "--s1:#56b4e9;--s2:#e69f00;--s3:#b0b0b0;--s4:#2fc79a}}\n"
+    "*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif}\n"
+    "main{max-width:1120px;margin:0 auto;padding:24px 20px 60px}\n"
+    ".who{margin:0;color:var(--soft);font-size:14px;letter-spacing:.02em}\n"
+    "h1{font-size:28px;line-height:1.2;margin:4px 0 16px}h2{font-size:20px;margin:36px 0 8px}h3{font-size:16px;margin:16px 0 4px}\n"
+    ".finding{font-size:20px;line-height:1.45;margin:0 0 10px;max-width:60em}.second{max-width:60em;margin:0 0 14px}\n"
+    ".scroll{overflow-x:auto;margin:16px 0}table{border-collapse:collapse;font-size:14px;min-width:100%}\n"
+    "caption{caption-side:bottom;text-align:left;color:var(--soft);font-size:13px;padding-top:6px}\n"
+    "th,td{padding:5px 10px;border-bottom:1px solid var(--rule);text-align:left;white-space:nowrap}\n"
+    "th{font-weight:600;border-bottom:2px solid var(--rule)}.n{text-align:right;font-variant-numeric:tabular-nums}\n"
+    ".grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));gap:16px}\n"
+    "figure{margin:0;padding:10px;background:var(--panel);border-radius:6px}svg{width:100%;height:auto;display:block}\n"
+    "svg text{font-family:system-ui,sans-serif;fill:var(--fg);font-size:13px}svg .tick{fill:var(--soft)}\n"
+    "svg .title{font-size:15px;font-weight:600}svg .grid{stroke:var(--rule);stroke-width:1}svg .zero{stroke:var(--soft);stroke-width:1.5}\n"
+    "svg .line{fill:none;stroke-width:2.5}svg .band{opacity:.22;stroke:none}\n"
+    "svg .line.s1{stroke:var(--s1)}svg .line.s2{stroke:var(--s2);stroke-dasharray:7 4}svg .line.s3{stroke:var(--s3);stroke-dasharray:2 4}"
+    "svg .line.s4{stroke:var(--s4);stroke-dasharray:10 3 2 3}\n"
+    "svg .dot.s1,svg .name.s1,svg .band.s1{fill:var(--s1)}svg .dot.s2,svg .name.s2,svg .band.s2{fill:var(--s2)}"
+    "svg .dot.s3,svg .name.s3{fill:var(--s3)}svg .dot.s4,svg .name.s4{fill:var(--s4)}\n"
+    "details{margin:10px 0}summary{cursor:pointer;font-weight:600}\n"
+    "pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--panel);padding:10px;border-radius:6px;font-size:12px}\n"
+    ".hash{color:var(--soft);font-size:12px;overflow-wrap:anywhere;margin:0}li{max-width:60em}\n"
+    "@media(max-width:500px){h1{font-size:22px}.finding{font-size:17px}main{padding:16px 12px 40px}svg text{font-size:17px}"
+    "svg .title{font-size:19px}}\n"
+    "@media print{:root{--bg:#fff;--fg:#000;--soft:#444;--rule:#bbb;--panel:#fff}main{max-width:none;padding:0}figure,table{break-inside:avoid}"
+    ".scroll{overflow:visible}table{font-size:11px}th,td{padding:3px 5px}}\n";

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* broca-report: scores and encodings as one self-contained page. */
+#include <stdlib.h>
+
+#include "broca/report.h"
+#include "stage.h"
+
+typedef struct {
+    common_options common;
+    const char *title, *scores, *truth;
+    option_list encodings;
+} report_options;
+
+#define AT(field) offsetof(report_options, field)
+static const option options[] = {
+    { "scores", OPT_TEXT, AT(scores), NULL, "FILE", false, "file of kind scores" },
+    { "encoding", OPT_LIST, AT(encodings), NULL, "FILE", false, "encodings that the scores were made from" },
+    { "truth", OPT_TEXT, AT(truth), NULL, "FILE", false, "simulated responses: planted values beside the estimates" },
+    { "title", OPT_TEXT, AT(title), "Brain scores", "TEXT", true, "title of the page" },
+    COMMON_OPTIONS(report_options),
+    { 0 }
+};
+static const option_help help = { "report", "one self-contained HTML page: the finding first", NULL, NULL };
+
+int main(int argc, char **argv)
+{
+    report_options o;
+    stage s;
+    buffer page = { 0 };
+    char *finding = NULL;
+    if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
+    if (stage_needs(&s, "scores", o.scores)) goto done;
+    if (stage_plan(&s, "a page from %s and %zu encodings", o.scores, o.encodings.n)) goto done;
+    if (stage_needs(&s, "out", o.common.out)) goto done;
+    report_inputs in = { o.title, o.scores, o.encodings.at, o.encodings.n, o.truth };
+    if (report_page(&page, &in, &s.err) || report_finding(&finding, &in, &s.err)) goto done;
+    if (atomic_write(o.common.out, page.at, page.size, &s.err)) goto done;
+    stage_result(&s, "%s", finding);
+done:
+    free(finding);
+    free(page.at);
+    return stage_end(&s);
+}
