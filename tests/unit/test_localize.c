@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* Localizer: planted units are found, exactly k are selected, ties and units without variance follow the rule, tokens are
+ * matched or say why not. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "broca/localize.h"
+#include "broca/num.h"
+
+enum { N = 200, D = 40 };
+
+typedef struct {
+    float a[N * D], b[N * D];
+    int8_t condition[N];
+    int32_t tokens[N];
+    localize_tap taps[2];
+    localize_input in;
+} material;
+
+/* Items alternate S, N; noise everywhere. */
+static material *noise(void)
+{
+    material *m = calloc(1, sizeof *m);
+    for (uint32_t i = 0; i < N; i++) {
+        m->condition[i] = i % 2 == 0;
+        m->tokens[i] = 12 + (int32_t)rng_below(5, RNG_SIM_TEXT, i, 0, 0, 6);
+        for (uint32_t u = 0; u < D; u++) {
+            m->a[i * D + u] = (float)rng_normal(5, RNG_SIM_NOISE, i, u, 0);
+            m->b[i * D + u] = (float)rng_normal(5, RNG_SIM_NOISE, i, u, 1);
+        }
+    }
+    m->taps[0] = (localize_tap){ "h.0", D, m->a };
+    m->taps[1] = (localize_tap){ "h.1", D, m->b };
+    m->in = (localize_input){ N, m->condition, m->tokens, 2, m->taps };
+    return m;
+}
+
+static localizer *run(const material *m, localize_options o)
+{
+    localizer *l = NULL;
+    err e = { 0 };
+    if (localize(&l, &m->in, &o, &e)) fail_msg("%s", err_text(&e));
+    return l;
+}
+
+static localize_options options(const char *select, localize_match match)
+{
+    err e = { 0 };
+    localize_options o = localize_defaults();
+    assert_int_equal(localize_parse_select(&o, select, &e), 0);
+    o.match = match;
+    return o;
+}
+
+static void planted_units_are_selected(void **state)
+{
+    (void)state;
+    material *m = noise();
+    for (size_t i = 0; i < N; i++)
+        for (size_t u = 0; u < 5; u++) m->b[i * D + 7 * u] += m->condition[i] ? 1.385f : 0;
+    localizer *l = run(m, options("k:5", MATCH_NONE));
+    assert_int_equal(l->n_selected, 5);
+    for (size_t u = 0; u < 5; u++) assert_int_equal(l->taps[1].selected[7 * u], 1);
+    assert_int_equal(l->taps[0].n_selected, 0);
+    assert_true(l->taps[1].q[7] < 1e-6 && l->taps[1].mean_pos[7] - l->taps[1].mean_neg[7] > .8);
+    localizer_free(l);
+    l = run(m, options("q:.01", MATCH_NONE));
+    assert_true(l->n_selected >= 5 && l->n_selected <= 7);
+    localizer_free(l);
+    free(m);
+}
+
+static void a_suppressed_unit_is_not_selected(void **state)
+{
+    (void)state;
+    material *m = noise();
+    for (size_t i = 0; i < N; i++) m->a[i * D + 3] -= m->condition[i] ? 3 : 0;
+    localizer *l = run(m, options("q:.05", MATCH_NONE));
+    assert_true(l->taps[0].q[3] < 1e-10);
+    assert_int_equal(l->taps[0].selected[3], 0);
+    localizer_free(l);
+    free(m);
+}
+
+static void exactly_k_with_ties_by_tap_then_unit(void **state)
+{
+    (void)state;
+    material *m = noise();
+    for (size_t i = 0; i < N; i++)
+        for (size_t u = 0; u < 4; u++) m->a[i * D + 30 + u] = m->b[i * D + u] = (float)m->condition[i] + .1f * (float)(i / 2 % 5);
+    localizer *l = run(m, options("k:6", MATCH_NONE));
+    assert_int_equal(l->n_selected, 6);
+    for (size_t u = 0; u < 4; u++) {
+        assert_int_equal(l->taps[0].selected[30 + u], 1);
+        assert_int_equal(l->taps[1].selected[u], u < 2);
+    }
+    localizer_free(l);
+    localize_options o = options("top:5%", MATCH_NONE); /* 5 % of 40: 2 in each tap */
+    o.per_layer = true;
+    l = run(m, o);
+    assert_int_equal(l->taps[0].n_selected, 2);
+    assert_int_equal(l->taps[1].n_selected, 2);
+    localizer_free(l);
+    l = run(m, options("top:.00625", MATCH_NONE)); /* half a unit of 80 rounds up */
+    assert_int_equal(l->n_selected, 1);
+    localizer_free(l);
+    l = run(m, options("range:0-5", MATCH_NONE)); /* the lowest t */
+    assert_int_equal(l->n_selected, 4);
+    assert_int_equal(l->taps[0].selected[30], 0);
+    localizer_free(l);
+    free(m);
+}
+
+static void units_without_variance_are_never_selected(void **state)
+{
+    (void)state;
+    material *m = noise();
+    for (size_t i = 0; i < N; i++) {
+        m->a[i * D + 1] = 2.385f;
+        m->b[i * D + 2] = m->condition[i] ? 1 : 0;
+    }
+    localizer *l = run(m, options("top:100%", MATCH_NONE));
+    assert_int_equal(l->n_nan, 1);
+    assert_int_equal(l->n_infinite, 1);
+    assert_int_equal(l->infinite[0], D + 2);
+    assert_int_equal(l->n_selected, 2 * D - 2);
+    assert_int_equal(l->taps[0].selected[1] + l->taps[1].selected[2], 0);
+    assert_true(isnan(l->taps[0].q[1]) && isnan(l->taps[1].q[2]));
+    localizer_free(l);
+    free(m);
+}
+
+/* A unit that follows the number of tokens only: found without matching, gone with either remedy. */
+static void token_counts_do_not_pass_for_language(void **state)
+{
+    (void)state;
+    material *m = noise();
+    for (uint32_t i = 0; i < N; i++) {
+        m->tokens[i] += m->condition[i] ? 0 : 2;
+        for (size_t u = 0; u < 3; u++) m->a[i * D + u] = .3f * m->a[i * D + u] - .5f * (float)m->tokens[i];
+    }
+    localizer *plain = run(m, options("k:3", MATCH_NONE)), *matched = run(m, options("k:3", MATCH_TOKENS));
+    localizer *with = run(m, options("k:3", MATCH_COVARIATE));
+    assert_int_equal(plain->taps[0].selected[0] + plain->taps[0].selected[1] + plain->taps[0].selected[2], 3);
+    assert_int_equal(matched->used, MATCH_TOKENS);
+    assert_true(matched->pairs >= 40 && matched->used_pos == matched->pairs);
+    for (size_t u = 0; u < 3; u++) {
+        assert_true(fabs(matched->taps[0].t[u]) < 3.5);
+        assert_true(fabs(with->taps[0].t[u]) < 3.5);
+        assert_true(plain->taps[0].t[u] > 6);
+        assert_true(matched->taps[0].t_plain[u] == plain->taps[0].t[u]);
+        assert_true(matched->taps[0].t_covariate[u] == with->taps[0].t[u]);
+    }
+    assert_true(matched->common < 1 && matched->n_maps == 3);
+    localizer_free(plain);
+    localizer_free(matched);
+    localizer_free(with);
+    free(m);
+}
+
+static void far_apart_counts_are_said_not_to_match(void **state)
+{
+    (void)state;
+    material *m = noise();
+    for (size_t i = 0; i < N; i++) m->tokens[i] += m->condition[i] ? 0 : 20;
+    localizer *l = run(m, options("k:3", MATCH_TOKENS));
+    assert_int_equal(l->pairs, 0);
+    assert_int_equal(l->used, MATCH_COVARIATE);
+    assert_non_null(strstr(l->why, "not matchable"));
+    assert_null(l->taps[0].t_matched);
+    localizer_free(l);
+    m->in.tokens = NULL;
+    l = run(m, options("k:3", MATCH_TOKENS));
+    assert_int_equal(l->used, MATCH_NONE);
+    assert_non_null(strstr(l->why, "do not say how many tokens"));
+    localizer_free(l);
+    free(m);
+}
+
+static void pairs_are_close_disjoint_and_as_many_as_there_can_be(void **state)
+{
+    (void)state;
+    int8_t condition[8] = { 1, 1, 1, 1, 0, 0, 0, 0 };
+    int32_t tokens[8] = { 10, 12, 14, 30, 12, 14, 16, 40 };
+    size_t pos[8], neg[8], pairs = 0;
+    bool used[8] = { false };
+    err e = { 0 };
+    assert_int_equal(localize_pairs(pos, neg, &pairs, condition, tokens, 8, 2, 1, &e), 0);
+    assert_int_equal(pairs, 3); /* 10-12 12-14 14-16; nearest-first would find 12-12 14-14 only */
+    for (size_t i = 0; i < pairs; i++) {
+        assert_true(abs(tokens[pos[i]] - tokens[neg[i]]) <= 2 && !used[pos[i]] && !used[neg[i]]);
+        assert_true(condition[pos[i]] == 1 && condition[neg[i]] == 0);
+        used[pos[i]] = used[neg[i]] = true;
+    }
+}
+
+static void false_positives_stay_at_their_rate(void **state)
+{
+    (void)state;
+    material *m = noise();
+    localizer *l = run(m, options("k:1", MATCH_TOKENS));
+    size_t below = 0;
+    for (size_t k = 0; k < 2; k++)
+        for (size_t u = 0; u < D; u++) below += l->taps[k].p[u] < .05;
+    assert_true(below <= 10); /* 80 units: 4 expected, more than 10 has p .002 */
+    localizer_free(l);
+    free(m);
+}
+
+static void contrasts_and_selections_are_read_or_refused(void **state)
+{
+    (void)state;
+    const char *names[4] = { "non-word", "word", "word", NULL };
+    int8_t out[4];
+    err e = { 0 };
+    assert_int_equal(localize_contrast(out, names, 4, "word-non-word", false, &e), 0);
+    assert_int_equal(out[0], 0);
+    assert_int_equal(out[1], 1);
+    assert_int_equal(out[3], -1);
+    assert_int_equal(localize_contrast(out, names, 4, "non-word-word", false, &e), 0);
+    assert_int_equal(out[0], 1);
+    assert_int_equal(localize_contrast(out, names, 4, "word-list", false, &e), -1);
+    assert_non_null(strstr(err_text(&e), "non-word word"));
+    assert_int_equal(localize_contrast(out, names, 4, "word", true, &e), 0);
+    assert_int_equal(out[0], -1);
+    static const char *const wrong[] = { "top:0", "top:101%", "top:", "k:0", "k:x", "q:2", "range:5-5", "range:9", "best:3" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        localize_options o = localize_defaults();
+        if (localize_parse_select(&o, wrong[i], &e) == 0) fail_msg("'%s' was accepted", wrong[i]);
+        assert_int_equal(e.kind, ERR_USAGE);
+    }
+}
+
+static void a_value_that_is_not_finite_is_named(void **state)
+{
+    (void)state;
+    material *m = noise();
+    localizer *l = NULL;
+    localize_options o = options("k:1", MATCH_NONE);
+    err e = { 0 };
+    m->b[3 * D + 4] = NAN;
+    assert_int_equal(localize(&l, &m->in, &o, &e), -1);
+    assert_null(l);
+    assert_non_null(strstr(err_text(&e), "tap h.1: item 4, unit 4"));
+    m->condition[3] = -1; /* no item of the contrast: nobody asks */
+    assert_int_equal(localize(&l, &m->in, &o, &e), 0);
+    localizer_free(l);
+    free(m);
+}
+
+static void threads_change_no_byte(void **state)
+{
+    (void)state;
+    material *m = noise();
+    threads_start(1);
+    localizer *one = run(m, options("k:9", MATCH_TOKENS));
+    threads_start(4);
+    localizer *four = run(m, options("k:9", MATCH_TOKENS));
+    for (size_t k = 0; k < 2; k++) {
+        assert_memory_equal(one->taps[k].t, four->taps[k].t, D * sizeof(double));
+        assert_memory_equal(one->taps[k].selected, four->taps[k].selected, D);
+    }
+    localizer_free(one);
+    localizer_free(four);
+    threads_start(1);
+    free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(planted_units_are_selected),
+        cmocka_unit_test(a_suppressed_unit_is_not_selected),
+        cmocka_unit_test(exactly_k_with_ties_by_tap_then_unit),
+        cmocka_unit_test(units_without_variance_are_never_selected),
+        cmocka_unit_test(token_counts_do_not_pass_for_language),
+        cmocka_unit_test(far_apart_counts_are_said_not_to_match),
+        cmocka_unit_test(pairs_are_close_disjoint_and_as_many_as_there_can_be),
+        cmocka_unit_test(false_positives_stay_at_their_rate),
+        cmocka_unit_test(contrasts_and_selections_are_read_or_refused),
+        cmocka_unit_test(a_value_that_is_not_finite_is_named),
+        cmocka_unit_test(threads_change_no_byte),
+    };
+    log_start(&(log_options){ .quiet = true, .stage = "test" });
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
