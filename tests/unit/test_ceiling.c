@@ -284,6 +284,32 @@ static void the_filter_option_is_read(void **state)
     assert_int_equal(ceiling_highpass(&o, "-3", &e), -1);
 }
 
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    responses *r = listeners(80, 3, .5, .5, 37);
+    for (int method = CEILING_ISC; method <= CEILING_SNR; method++) {
+        ceiling_options o = with((ceiling_method)method, true);
+        o.highpass_s = 100;
+        o.folds = "contiguous:2,gap=4";
+        o.add_mean = true;
+        o.draws = 10;
+        int status = -1;
+        for (long k = 1; status && k < 5000; k++) {
+            err e = { 0 };
+            ceiling *c = NULL;
+            mem_fail_at(k);
+            status = ceiling_estimate(&c, r, &o, &e);
+            mem_fail_at(0);
+            if (status) assert_int_equal(e.kind, ERR_MEMORY);
+            if (status) assert_null(c);
+            ceiling_free(c);
+        }
+        assert_int_equal(status, 0);
+    }
+    responses_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +323,7 @@ int main(void)
         cmocka_unit_test(unusable_neuroids_are_left_out_and_must_still_match),
         cmocka_unit_test(dropped_rows_do_not_count),
         cmocka_unit_test(the_filter_option_is_read),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     log_start(&(log_options){ .quiet = true, .stage = "test" });
     return cmocka_run_group_tests(tests, NULL, NULL);

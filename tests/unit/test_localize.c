@@ -272,6 +272,26 @@ static void threads_change_no_byte(void **state)
     free(m);
 }
 
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    material *m = noise();
+    localize_options o = options("k:5", MATCH_TOKENS);
+    int status = -1;
+    for (long k = 1; status && k < 1000; k++) {
+        err e = { 0 };
+        localizer *l = NULL;
+        mem_fail_at(k);
+        status = localize(&l, &m->in, &o, &e);
+        mem_fail_at(0);
+        if (status) assert_int_equal(e.kind, ERR_MEMORY);
+        if (status) assert_null(l);
+        localizer_free(l);
+    }
+    assert_int_equal(status, 0);
+    free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +306,7 @@ int main(void)
         cmocka_unit_test(contrasts_and_selections_are_read_or_refused),
         cmocka_unit_test(a_value_that_is_not_finite_is_named),
         cmocka_unit_test(threads_change_no_byte),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     log_start(&(log_options){ .quiet = true, .stage = "test" });
     return cmocka_run_group_tests(tests, NULL, NULL);

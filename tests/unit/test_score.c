@@ -364,6 +364,27 @@ static void product_and_table_hold_the_same_rows(void **state)
     scores_free(x);
 }
 
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    write_group(path(0, "g"), true);
+    write_ceiling(path(1, "cg"), "group", .8, .5, 27, .02);
+    const char *encoding = path(0, "g"), *ceiling = path(1, "cg");
+    score_options o = { AGGREGATE_SUBJECT, "nested" };
+    int status = -1;
+    for (long k = 1; status && k < 20000; k++) {
+        err e = { 0 };
+        scores *x = NULL;
+        mem_fail_at(k);
+        status = score(&x, &encoding, 1, &ceiling, 1, &o, &e);
+        mem_fail_at(0);
+        if (status) assert_int_equal(e.kind, ERR_MEMORY);
+        if (status) assert_null(x);
+        scores_free(x);
+    }
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +395,7 @@ int main(void)
         cmocka_unit_test(aggregation_goes_by_subject_by_median_or_pooled),
         cmocka_unit_test(what_does_not_belong_together_is_refused),
         cmocka_unit_test(product_and_table_hold_the_same_rows),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     log_start(&(log_options){ .quiet = true, .stage = "test" });
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
