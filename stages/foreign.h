@@ -30,14 +30,14 @@ typedef struct {
     size_t n;
 } foreign_list;
 
-static void foreign_free(foreign_list *l)
+static inline void foreign_free(foreign_list *l)
 {
     for (size_t i = 0; i < l->n; i++) free(l->at[i].name);
     free(l->at);
     *l = (foreign_list){ 0 };
 }
 
-static int foreign_add(foreign_list *l, store *s, const char *name, err *e)
+static inline int foreign_add(foreign_list *l, store *s, const char *name, err *e)
 {
     void *at = l->at;
     err why = { 0 };
@@ -56,7 +56,7 @@ static int foreign_add(foreign_list *l, store *s, const char *name, err *e)
 }
 
 /* Every dataset below group ("/": the whole file) in the order of names. Groups that contain themselves end at a depth. */
-static int foreign_walk(foreign_list *l, store *s, const char *group, int depth, err *e)
+static inline int foreign_walk(foreign_list *l, store *s, const char *group, int depth, err *e)
 {
     char **names = NULL, path[1024];
     size_t n = 0;
@@ -72,13 +72,13 @@ static int foreign_walk(foreign_list *l, store *s, const char *group, int depth,
     return status;
 }
 
-static const char *foreign_type(store_type type)
+static inline const char *foreign_type(store_type type)
 {
     static const char *const names[] = { "f4", "f8", "i4", "i8", "u1", "text" };
     return names[type];
 }
 
-static void foreign_limits(void)
+static inline void foreign_limits(void)
 {
     setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
     setrlimit(RLIMIT_CPU, &(struct rlimit){ FOREIGN_CPU_S, FOREIGN_CPU_S });
@@ -91,7 +91,7 @@ static void foreign_limits(void)
 
 /* Goes on in a child. There it returns 0: read the file, then _exit with the stage's status. In the parent it returns 1 with
  * the child's exit status, or *e set if it crashed; -1 if there can be no child. */
-static int foreign_fork(const char *path, int *status, err *e)
+static inline int foreign_fork(const char *path, int *status, err *e)
 {
     int how = 0;
     fflush(NULL);

@@ -30,7 +30,7 @@ static void add_pretty(buffer *b, const json *j, int indent, const char *skip)
     for (const json *c = json_first(j); c; c = json_next(c)) {
         if (skip && json_key(c) && str_same(json_key(c), skip)) continue;
         buffer_printf(b, "%*s", indent, "");
-        if (json_key(c)) buffer_printf(b, "%-*s ", 14 - (indent - 2), json_key(c));
+        buffer_printf(b, "%-*s ", json_key(c) ? 14 - (indent - 2) : 1, json_key(c) ? json_key(c) : "-");
         const json *first = json_first(c);
         if (json_is_object(c) || (first && (json_is_object(first) || json_is_array(first)))) {
             buffer_text(b, "\n");
@@ -366,6 +366,16 @@ static int print_json(buffer *b, const facts *f, err *e)
     return 0;
 }
 
+/* In a file of ours everything can be read. */
+static int all_known(const facts *f, err *e)
+{
+    size_t bad = 0;
+    for (size_t i = 0; i < f->sets.n; i++) bad += !f->sets.at[i].known;
+    if (!bad || !*store_kind(f->s)) return 0;
+    err_set(e, ERR_INPUT, "%s: %zu of %zu datasets cannot be opened", store_path(f->s), bad, f->sets.n);
+    return err_hint(e, "the file is damaged; make it again");
+}
+
 static int inspect(const char *path, bool as_json, err *e)
 {
     facts f = { 0 };
@@ -377,6 +387,7 @@ static int inspect(const char *path, bool as_json, err *e)
     if (!status) status = as_json ? print_json(&b, &f, e) : print_text(&b, &f, e);
     if (!status) status = buffer_ok(&b, e);
     if (!status && (fwrite(b.at, 1, b.size, stdout) != b.size || fflush(stdout))) status = err_system(e, "standard output");
+    if (!status) status = all_known(&f, e);
     free(b.at);
     facts_free(&f);
     return status;

@@ -20,14 +20,14 @@ typedef struct {
     double rms;
 } largest;
 
-static void consider(largest *l, entry x)
+static inline void consider(largest *l, entry x)
 {
     size_t i = l->n < LARGEST ? l->n++ : LARGEST - 1;
     for (; i > 0 && fabs(l->top[i - 1].value) < fabs(x.value); i--) l->top[i] = l->top[i - 1];
     l->top[i] = x;
 }
 
-static int find_largest(store *s, const foreign_dataset *d, largest *l, err *e)
+static inline int find_largest(store *s, const foreign_dataset *d, largest *l, err *e)
 {
     size_t rows = d->shape.dims[0], columns = d->shape.dims[1], good = 0;
     double sum = 0;

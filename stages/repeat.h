@@ -8,7 +8,7 @@
 #include "broca/base.h"
 #include "broca/store.h"
 
-static void add_scalar(buffer *b, const json *j)
+static inline void add_scalar(buffer *b, const json *j)
 {
     if (json_is_text(j)) buffer_text(b, json_text(j, ""));
     else if (json_is_number(j)) json_double(b, json_number(j, 0));
@@ -17,7 +17,7 @@ static void add_scalar(buffer *b, const json *j)
 }
 
 /* A word as a shell takes it. */
-static void add_word(buffer *b, const char *word)
+static inline void add_word(buffer *b, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+-%@";
     bool quote = !*word || strspn(word, plain) != strlen(word);
@@ -29,7 +29,7 @@ static void add_word(buffer *b, const char *word)
     if (quote) buffer_text(b, "'");
 }
 
-static void add_option(buffer *b, const char *name, const json *value)
+static inline void add_option(buffer *b, const char *name, const json *value)
 {
     buffer text = { 0 };
     if (json_is_null(value) || (!json_is_text(value) && !json_is_number(value) && !json_bool(value, false))) return;
@@ -42,7 +42,7 @@ static void add_option(buffer *b, const char *name, const json *value)
     free(text.at);
 }
 
-static const char *stage_of(store *s)
+static inline const char *stage_of(store *s)
 {
     static const char *const made[][2] = { { "stimuli", "import" }, { "tokens", "tokenize" }, { "activations", "extract" },
                                            { "localizer", "localize" }, { "encoding", "encode" }, { "ceiling", "ceiling" },
@@ -53,7 +53,7 @@ static const char *stage_of(store *s)
     return NULL;
 }
 
-static void repeat_from_sidecar(buffer *b, const json *command)
+static inline void repeat_from_sidecar(buffer *b, const json *command)
 {
     for (const json *c = json_first(command); c; c = json_next(c)) {
         const char *word = json_text(c, ""), *slash = strrchr(word, '/');
@@ -68,7 +68,7 @@ static void repeat_from_sidecar(buffer *b, const json *command)
     }
 }
 
-static void repeat_from_config(buffer *b, store *s, const json *config, const json *inputs)
+static inline void repeat_from_config(buffer *b, store *s, const json *config, const json *inputs)
 {
     buffer_printf(b, "broca %s", stage_of(s));
     for (const json *i = json_first(inputs); i; i = json_next(i))
