@@ -43,6 +43,27 @@ static bool usable(const responses *r, size_t j, const size_t *rows, size_t n)
     return high - low > 1e-12 * largest;
 }
 
+/* Numbers the neuroids of each subject within a ROI, and makes the table that finds them. */
+static int index_columns(ceiling_data *d, err *e)
+{
+    size_t cells = 0, *count = mem_new(d->subjects * d->rois, sizeof *count, e);
+    if (!count) return -1;
+    for (size_t k = 0; k < d->v; k++) {
+        d->place[k] = count[d->subject[k] * d->rois + d->roi[k]]++;
+        if (d->place[k] + 1 > d->width[d->roi[k]]) d->width[d->roi[k]] = d->place[k] + 1;
+    }
+    free(count);
+    if (!(d->first = mem_new(d->rois, sizeof *d->first, e))) return -1;
+    for (size_t g = 0; g < d->rois; g++) {
+        d->first[g] = cells;
+        cells += d->width[g] * d->subjects;
+    }
+    if (!(d->column = mem_new(cells, sizeof *d->column, e))) return -1;
+    for (size_t i = 0; i < cells; i++) d->column[i] = SIZE_MAX;
+    for (size_t k = 0; k < d->v; k++) d->column[d->first[d->roi[k]] + d->place[k] * d->subjects + d->subject[k]] = k;
+    return 0;
+}
+
 static int take_columns(ceiling_data *d, const responses *r, const size_t *rows, err *e)
 {
     d->subject = mem_new(r->v, sizeof *d->subject, e);
@@ -60,13 +81,8 @@ static int take_columns(ceiling_data *d, const responses *r, const size_t *rows,
             continue;
         }
         size_t s = name_index(d->subject_name, &d->subjects, r->subject[j]), g = name_index(d->roi_name, &d->rois, r->roi[j]);
-        size_t place = 0;
-        for (size_t k = 0; k < d->v; k++)
-            if (d->subject[k] == s && d->roi[k] == g) place++;
         d->subject[d->v] = s;
         d->roi[d->v] = g;
-        d->place[d->v] = place;
-        if (place + 1 > d->width[g]) d->width[g] = place + 1;
         from[d->v++] = j;
     }
     if (d->v == 0) {
@@ -74,7 +90,7 @@ static int take_columns(ceiling_data *d, const responses *r, const size_t *rows,
         goto failed;
     }
     d->y = mem_new(d->n * d->v, sizeof *d->y, e);
-    if (!d->y) goto failed;
+    if (!d->y || index_columns(d, e)) goto failed;
     for (size_t i = 0; i < d->n; i++)
         for (size_t k = 0; k < d->v; k++) d->y[i * d->v + k] = r->data[rows[i] * r->v + from[k]];
     free(from);
@@ -287,6 +303,8 @@ void ceiling_data_free(ceiling_data *d)
     free(d->subject_name);
     free(d->roi_name);
     free(d->width);
+    free(d->first);
+    free(d->column);
     free(d->id);
     free(d->repeat);
     free(d->test);

@@ -13,6 +13,7 @@ typedef struct {
     size_t subjects, rois;
     char **subject_name, **roi_name; /* borrowed from the responses */
     size_t *width;            /* [rois] places */
+    size_t *first, *column;   /* column[first[roi] + place·subjects + subject], SIZE_MAX: none */
     char **id;                /* [n] borrowed */
     int32_t *repeat;          /* [n] or NULL */
     size_t folds;

@@ -8,9 +8,7 @@
 
 size_t ceiling_column(const ceiling_data *d, size_t roi, size_t place, size_t subject)
 {
-    for (size_t j = 0; j < d->v; j++)
-        if (d->subject[j] == subject && d->roi[j] == roi && d->place[j] == place) return j;
-    return SIZE_MAX;
+    return d->column[d->first[roi] + place * d->subjects + subject];
 }
 
 int ceiling_matched(const ceiling_data *d, err *e)

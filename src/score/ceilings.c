@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broca/num.h"
 #include "parts.h"
 
 static int read_texts(ceiling_file *c, store *s, err *e)
@@ -21,6 +22,7 @@ static int read_texts(ceiling_file *c, store *s, err *e)
         goto done;
     }
     if (store_has_attribute(s, "/", "config") && store_get_text(s, "/", "config", &c->config, e)) goto done;
+    if (store_has_attribute(s, "/", "folds") && store_get_text(s, "/", "folds", &c->folds, e)) goto done;
     status = 0;
 done:
     free(target);
@@ -95,7 +97,7 @@ done:
 void ceiling_file_free(ceiling_file *c)
 {
     if (!c) return;
-    void *owned[] = { c->roi, c->subject, c->value, c->value_r2, c->corrected, c->ratio, c->config };
+    void *owned[] = { c->roi, c->subject, c->value, c->value_r2, c->corrected, c->ratio, c->config, c->folds };
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     free(c);
 }
@@ -107,14 +109,30 @@ static void as_text(char *text, size_t room, const json *value)
     else snprintf(text, room, "%s", json_text(value, "?"));
 }
 
+/* Schemes are compared as what they mean; a default is not written out in the encoding's configuration. */
+static bool other_folds(const char *ours, const char *theirs)
+{
+    fold_scheme a, b;
+    char as[256], bs[256];
+    err e = { 0 };
+    if (!ours || !theirs || fold_scheme_parse(&a, ours, &e) || fold_scheme_parse(&b, theirs, &e))
+        return ours && theirs && !str_same(ours, theirs);
+    fold_scheme_text(&a, as, sizeof as);
+    fold_scheme_text(&b, bs, sizeof bs);
+    return !str_same(as, bs);
+}
+
 void score_compare_configs(const encoding *x, const ceiling_file *c)
 {
-    static const char *const keys[] = { "folds", "highpass", "confounds", "drop-start" };
+    static const char *const keys[] = { "highpass", "confounds", "drop-start" };
     json *a = NULL, *b = NULL;
     err e = { 0 };
     if (!x->config || !c->config || json_parse(&a, x->config, strlen(x->config), x->path, &e) ||
         json_parse(&b, c->config, strlen(c->config), c->path, &e))
         goto done;
+    const char *scheme = json_text(json_get(a, "folds"), NULL);
+    if (other_folds(scheme, c->folds))
+        log_warn("%s has folds %s, its ceiling %s has %s: the two were not made alike", x->path, scheme, c->path, c->folds);
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
         char ours[256], theirs[256];
         as_text(ours, sizeof ours, json_get(a, keys[k]));

@@ -34,7 +34,7 @@ typedef struct {
     double *value, *value_r2;           /* [n] */
     double *corrected;                  /* [subjects×n], single only; NULL: absent */
     uint8_t *ratio;                     /* [n] may be divided by */
-    char *config;
+    char *config, *folds;
 } ceiling_file;
 
 int encoding_read(encoding **out, const char *path, err *e);
