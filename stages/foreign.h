@@ -51,6 +51,7 @@ static inline int foreign_add(foreign_list *l, store *s, const char *name, err *
     d->known = !store_shape(s, name, &d->shape, &why);
     const char *text = why.text, *path = store_path(s);
     if (str_begins(text, path)) text += strlen(path) + (text[strlen(path)] == ':' ? 2 : 0);
+    if (str_begins(text, name) && text[strlen(name)] == ' ') text += strlen(name) + 1;
     if (!d->known) snprintf(d->why, sizeof d->why, "%.*s", (int)strcspn(text, "\n"), text);
     return 0;
 }
