@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Student's t and the normal distribution, as logarithms that stay exact where p itself is zero. GSL gives the special
- * functions; the far tail of t is the continued fraction of the incomplete beta function with its prefactor in logarithms. */
+ * functions; the far tail of t is the continued fraction of the incomplete beta function with its prefactor in
+ * logarithms. */
 #include "broca/num.h"
 
 #include <gsl/gsl_cdf.h>
@@ -56,8 +57,8 @@ static double log_beta(double a, double b)
     return gsl_sf_lnbeta_e(a, b, &r) == GSL_SUCCESS ? r.val : NAN;
 }
 
-/* log P(|T| >= t), t >= 0: log I_x(dof/2, 1/2) with x = dof/(dof + t²); log x and log(1 - x) come from t/√dof, because x
- * itself rounds to 0 or 1. */
+/* log P(|T| >= t), t >= 0: log I_x(dof/2, 1/2) with x = dof/(dof + t²); log x and log(1 - x) come from t/√dof, because
+ * x itself rounds to 0 or 1. */
 static double log_two_sided(double t, double dof)
 {
     double a = dof / 2, u, log_x, log_y, x, y;
@@ -77,10 +78,14 @@ double t_log_p(double t, double dof, tail which)
 {
     double both;
     if (isnan(t)) return NAN;
-    if (isinf(t) && !(dof <= 0)) both = -INFINITY; /* whatever the dof, even unknown */
-    else if (isnan(dof) || !(dof > 0)) return NAN;
-    else if (isinf(dof)) both = fmin(0, normal_log_upper(fabs(t)) + M_LN2);
-    else both = log_two_sided(fabs(t), dof);
+    if (isinf(t) && !(dof <= 0))
+        both = -INFINITY; /* whatever the dof, even unknown */
+    else if (isnan(dof) || !(dof > 0))
+        return NAN;
+    else if (isinf(dof))
+        both = fmin(0, normal_log_upper(fabs(t)) + M_LN2);
+    else
+        both = log_two_sided(fabs(t), dof);
     if (which == TAIL_BOTH) return both;
     if ((t > 0) == (which == TAIL_GREATER) || t == 0) return both - M_LN2;
     return log1p(-exp(both) / 2);

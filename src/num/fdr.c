@@ -38,9 +38,11 @@ static int step_up(const double *p, size_t n, bool yekutieli, double *q, err *e)
     if (!list) return -1;
     if (yekutieli) {
         factor = 0;
-        for (size_t i = 1; i <= m; i++) factor += 1 / (double)i;
+        for (size_t i = 1; i <= m; i++)
+            factor += 1 / (double)i;
     }
-    for (size_t i = 0; i < n; i++) q[i] = NAN;
+    for (size_t i = 0; i < n; i++)
+        q[i] = NAN;
     for (size_t i = m; i-- > 0;) {
         least = fmin(least, list[i].p * ((double)m * factor) / (double)(i + 1));
         q[list[i].at] = least;
@@ -65,7 +67,8 @@ int holm(const double *p, size_t n, double *q, err *e)
     double most = 0;
     entry *list = sorted(p, n, &m, e);
     if (!list) return -1;
-    for (size_t i = 0; i < n; i++) q[i] = NAN;
+    for (size_t i = 0; i < n; i++)
+        q[i] = NAN;
     for (size_t i = 0; i < m; i++) {
         most = fmax(most, fmin(1, list[i].p * (double)(m - i)));
         q[list[i].at] = most;
@@ -79,5 +82,6 @@ void bonferroni(const double *p, size_t n, double *q)
     size_t m = 0;
     for (size_t i = 0; i < n; i++)
         if (!isnan(p[i])) m++;
-    for (size_t i = 0; i < n; i++) q[i] = isnan(p[i]) ? NAN : fmin(1, p[i] * (double)m);
+    for (size_t i = 0; i < n; i++)
+        q[i] = isnan(p[i]) ? NAN : fmin(1, p[i] * (double)m);
 }

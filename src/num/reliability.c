@@ -50,11 +50,13 @@ int snr_variances(const double *d, size_t n, size_t repeats, double *noise_var, 
         signal += (mean - grand) * (mean - grand);
     }
     *noise_var = noise;
-    *signal_var = signal / ((double)used - 1) - noise * inverse / (double)used; /* inverse/used: 1/harmonic mean of R_i */
+    *signal_var =
+        signal / ((double)used - 1) - noise * inverse / (double)used; /* inverse/used: 1/harmonic mean of R_i */
     return 0;
 }
 
-double snr_ceiling(const double *d, size_t n, size_t repeats, double m, double *noise_var, double *signal_var, double *ncsnr)
+double snr_ceiling(const double *d, size_t n, size_t repeats, double m, double *noise_var, double *signal_var,
+                   double *ncsnr)
 {
     double noise, signal, ratio;
     if (snr_variances(d, n, repeats, &noise, &signal) == 0) signal = fmax(0, signal);
@@ -68,7 +70,8 @@ double snr_ceiling(const double *d, size_t n, size_t repeats, double m, double *
 
 static void column(double *out, const double *y, size_t n, size_t stride)
 {
-    for (size_t i = 0; i < n; i++) out[i] = y[i * stride];
+    for (size_t i = 0; i < n; i++)
+        out[i] = y[i * stride];
 }
 
 double pairwise_r(const double *y, size_t n, size_t subjects)
@@ -100,10 +103,12 @@ int leave_one_out_r(const double *y, size_t n, size_t subjects, double *out, err
         return -1;
     }
     others = total + n;
-    for (size_t i = 0; i < n; i++) total[i] = sum_f8(y + i * subjects, subjects);
+    for (size_t i = 0; i < n; i++)
+        total[i] = sum_f8(y + i * subjects, subjects);
     for (size_t s = 0; s < subjects; s++) {
         column(own, y + s, n, subjects);
-        for (size_t i = 0; i < n; i++) others[i] = (total[i] - own[i]) / (double)(subjects - 1);
+        for (size_t i = 0; i < n; i++)
+            others[i] = (total[i] - own[i]) / (double)(subjects - 1);
         out[s] = subjects > 1 ? pearson(own, others, n) : NAN;
     }
     free(own);

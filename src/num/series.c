@@ -19,7 +19,8 @@ int series_blocks(int32_t *block, const int32_t *run, size_t n, const folds *f, 
     int32_t next = 0;
     int64_t *fold = mem_new(n, sizeof *fold, e);
     if (!fold) return -1;
-    for (size_t i = 0; i < n; i++) fold[i] = fold_of(f, i);
+    for (size_t i = 0; i < n; i++)
+        fold[i] = fold_of(f, i);
     for (size_t i = 0; i < n; i++) {
         block[i] = -1;
         /* the last rows first: neighbours share a block, so that the search is short for sorted rows */
@@ -44,13 +45,15 @@ int series_zscore(double *y, size_t n, size_t v, const uint8_t *train, err *e)
         for (size_t i = 0; i < n; i++)
             if (!train || train[i]) x[m++] = y[i * v + j];
         double mean = mean_f8(x, m), sd = sqrt(variance_f8(x, m, 0));
-        for (size_t i = 0; i < n; i++) y[i * v + j] = constant ? 0 : (y[i * v + j] - mean) / sd;
+        for (size_t i = 0; i < n; i++)
+            y[i * v + j] = constant ? 0 : (y[i * v + j] - mean) / sd;
     }
     free(x);
     return 0;
 }
 
-int series_fold(double *out, const double *y, size_t n, size_t v, const double *z, size_t k, const uint8_t *train, err *e)
+int series_fold(double *out, const double *y, size_t n, size_t v, const double *z, size_t k, const uint8_t *train,
+                err *e)
 {
     memcpy(out, y, n * v * sizeof *out);
     if (z && k && remove_confounds(out, n, v, z, k, train, NULL, e)) return -1;

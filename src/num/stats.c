@@ -8,7 +8,8 @@
 double sum_f8(const double *x, size_t n)
 {
     double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += x[i];
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
     return sum;
 }
 
@@ -19,7 +20,8 @@ double mean_f8(const double *x, size_t n)
     if (n == 0) return NAN;
     mean = sum_f8(x, n) / (double)n;
     if (!isfinite(mean)) return mean;
-    for (size_t i = 0; i < n; i++) rest += x[i] - mean;
+    for (size_t i = 0; i < n; i++)
+        rest += x[i] - mean;
     return mean + rest / (double)n;
 }
 
@@ -35,7 +37,8 @@ double variance_f8(const double *x, size_t n, int ddof)
     double mean = mean_f8(x, n), sum = 0;
     if ((double)n - ddof <= 0) return NAN;
     if (all_equal(x, n) && isfinite(x[0])) return 0; /* exactly, however the mean was rounded */
-    for (size_t i = 0; i < n; i++) sum += (x[i] - mean) * (x[i] - mean);
+    for (size_t i = 0; i < n; i++)
+        sum += (x[i] - mean) * (x[i] - mean);
     return sum / ((double)n - ddof);
 }
 
@@ -84,7 +87,8 @@ int mad_f8(const double *x, size_t n, double *mad, err *e)
     double *copy = mem_copy(x, n * sizeof *x, e), median;
     if (!copy) return -1;
     median = median_f8(copy, n);
-    for (size_t i = 0; i < n; i++) copy[i] = fabs(x[i] - median);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = fabs(x[i] - median);
     *mad = median_f8(copy, n);
     free(copy);
     return 0;
@@ -106,18 +110,23 @@ int ranks_average(const double *x, size_t n, double *rank, err *e)
 {
     ranked *order;
     bool nan_seen = false;
-    for (size_t i = 0; i < n; i++) nan_seen = nan_seen || isnan(x[i]);
+    for (size_t i = 0; i < n; i++)
+        nan_seen = nan_seen || isnan(x[i]);
     if (nan_seen) {
-        for (size_t i = 0; i < n; i++) rank[i] = NAN;
+        for (size_t i = 0; i < n; i++)
+            rank[i] = NAN;
         return 0;
     }
     order = mem_new(n, sizeof *order, e);
     if (!order) return -1;
-    for (size_t i = 0; i < n; i++) order[i] = (ranked){ x[i], i };
+    for (size_t i = 0; i < n; i++)
+        order[i] = (ranked){ x[i], i };
     qsort(order, n, sizeof *order, by_ranked_value);
     for (size_t i = 0, j; i < n; i = j) {
-        for (j = i + 1; j < n && order[j].value == order[i].value; j++) {}
-        for (size_t k = i; k < j; k++) rank[order[k].at] = (double)(i + j + 1) / 2;
+        for (j = i + 1; j < n && order[j].value == order[i].value; j++) {
+        }
+        for (size_t k = i; k < j; k++)
+            rank[order[k].at] = (double)(i + j + 1) / 2;
     }
     free(order);
     return 0;

@@ -64,9 +64,11 @@ t_result paired(const double *a, const double *b, size_t n)
         equal = equal && a[i] - b[i] == a[0] - b[0];
     }
     mean /= (double)n;
-    for (size_t i = 0; i < n; i++) rest += a[i] - b[i] - mean;
+    for (size_t i = 0; i < n; i++)
+        rest += a[i] - b[i] - mean;
     mean += rest / (double)n;
-    for (size_t i = 0; i < n; i++) square += (a[i] - b[i] - mean) * (a[i] - b[i] - mean);
+    for (size_t i = 0; i < n; i++)
+        square += (a[i] - b[i] - mean) * (a[i] - b[i] - mean);
     if (equal) {
         mean = a[0] - b[0];
         square = 0;
@@ -74,7 +76,9 @@ t_result paired(const double *a, const double *b, size_t n)
     return t_of(mean, square / ((double)n - 1) / (double)n, (double)n - 1);
 }
 
-typedef struct { double n, value, covariate, vv, cc, vc; } moments;
+typedef struct {
+    double n, value, covariate, vv, cc, vc;
+} moments;
 
 static moments moments_of(const double *v, const double *c, size_t n)
 {
@@ -88,15 +92,17 @@ static moments moments_of(const double *v, const double *c, size_t n)
     return m;
 }
 
-/* OLS of the value on intercept, condition and covariate. With both groups centred on their own means (Frisch-Waugh) the
- * slope is Σvc/Σcc within groups, and the condition's coefficient the difference of means less slope × difference of c. */
+/* OLS of the value on intercept, condition and covariate. With both groups centred on their own means (Frisch-Waugh)
+ * the slope is Σvc/Σcc within groups, and the condition's coefficient the difference of means less slope × difference
+ * of c. */
 t_result covariate_t(const double *a, const double *ca, size_t na, const double *b, const double *cb, size_t nb)
 {
     if (na < 1 || nb < 1 || na + nb < 4) return (t_result){ NAN, NAN, NAN, NAN };
     moments ma = moments_of(a, ca, na), mb = moments_of(b, cb, nb);
     double cc = ma.cc + mb.cc, vc = ma.vc + mb.vc, vv = ma.vv + mb.vv, dof = ma.n + mb.n - 3;
-    double dc = ma.covariate - mb.covariate, dv = ma.value - mb.value, size = fmax(fabs(ma.covariate), fabs(mb.covariate));
-    if (cc <= 1e-24 * size * size * (ma.n + mb.n)) { /* no spread of the covariate within the groups */
+    double dc = ma.covariate - mb.covariate, dv = ma.value - mb.value,
+           size = fmax(fabs(ma.covariate), fabs(mb.covariate));
+    if (cc <= 1e-24 * size * size * (ma.n + mb.n)) {                /* no spread of the covariate within the groups */
         if (fabs(dc) <= 1e-12 * size) return student(a, na, b, nb); /* none between them either: it says nothing */
         return (t_result){ NAN, dof, NAN, NAN };                    /* it is the condition: not separable */
     }

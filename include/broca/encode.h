@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* encode: nested cross-validated ridge from features to responses (METHODS 3, CONTRACT "Encoding rules"). Order: words -> rows
+ * of the responses on the full run -> delays -> first rows dropped -> filter per outer-fold block -> per fold: confounds,
+ * standardisation, inner folds, ridge. */
+#ifndef BROCA_ENCODE_H
+#define BROCA_ENCODE_H
+
+#include "broca/base.h"
+#include "broca/num.h"
+#include "broca/responses.h"
+#include "broca/stimuli.h"
+#include "broca/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- what the user asks for ---- */
+
+typedef enum { DOWNSAMPLE_SUM, DOWNSAMPLE_MEAN, DOWNSAMPLE_LANCZOS } downsample_by;
+
+typedef struct {
+    const char *const *features; size_t n_features; /* "NAME=FILE[:tap[,tap...]]" */
+    const char *const *delays; size_t n_delays;     /* "[NAME=]1,2,3,4", TRs, or seconds as 2s */
+    const char *baseline;        /* "A+B" or NULL */
+    const char *const *bands; size_t n_bands;       /* "A+B": further joint sets */
+    size_t candidates;           /* of gamma for joint sets */
+    bool group;                  /* --target */
+    bool add_mean;               /* a further neuroid "mean" a subject: the z-scored mean of its ROIs */
+    const char *folds, *inner;   /* NULL: CONTRACT's defaults */
+    bool allow_random;
+    double *alphas; size_t n_alphas;
+    bool alpha_shared;
+    select_by select;
+    downsample_by downsample;
+    double lanczos_lobes;
+    double highpass_s;           /* 0: none */
+    bool highpass_run;           /* scope=run */
+    const char *confounds;       /* NULL: none */
+    size_t drop_start;
+    bool standardise_x, standardise_y;
+    const char *units;           /* file of kind localizer, or NULL */
+    bool save_prediction, save_weight, save_inner;
+    uint64_t seed;
+} encode_options;
+
+/* "-1:6:22" (log10 LO:HI:N) or "1,10,100"; malloc'ed. ERR_USAGE for alpha < 0 or not finite. */
+int encode_alphas(double **out, size_t *n, const char *text, err *e);
+/* "128" or "128,scope=run" */
+int encode_highpass(encode_options *o, const char *text, err *e);
+
+/* ---- what comes out ---- */
+
+typedef struct {
+    char *name;                  /* "baseline", "NAME:tap", "NAME:tap+baseline" */
+    const char *kind;            /* baseline, model, joint */
+    size_t p, n_bands, dropped;  /* dropped: most columns that a fold dropped as constant */
+    double *alpha, *inner_best, *r, *r2, *r2_train, *sse; /* [F×v] */
+    int32_t *gamma;              /* [F×v], joint */
+    double *share;               /* [F×bands×v], joint */
+    double *r_mean, *r_pooled, *r2_pooled; /* [v] */
+    int32_t *n_nan, *n_edge;     /* [v] */
+    double *inner;               /* [F×A×v] when asked (of the candidate chosen for plain sets) */
+    float *prediction;           /* [N×v] NaN where never tested, when asked */
+    float *weight;               /* [p×v] mean over folds, when asked */
+} encoded_set;
+
+typedef struct {
+    size_t n, v, folds;          /* presentations of the file (dropped rows included), neuroids, outer folds */
+    char **subject, **roi;       /* [v] */
+    int32_t *index;              /* [v] */
+    uint8_t *test, *train;       /* [F×n] */
+    double *sst;                 /* [F×v] about the training mean */
+    size_t n_sets;
+    encoded_set *sets;
+    size_t n_excluded;
+    char **excluded, **reason;
+    char folds_text[160], inner_text[160];
+    size_t edges, choices;       /* alphas chosen at an end of the grid, of all choices */
+    arena *memory;
+} encoded;
+
+/* x (stimuli) may be NULL; groups of items come from it or from the responses. Free with encoded_free. Same bytes for any
+ * number of threads. Fails: different stimuli in features and responses (names the first), unknown sets, fewer groups than
+ * folds, nothing left to fit; ERR_INTERRUPTED on a signal. */
+int encode(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e);
+int encoded_put(store *s, const encoded *x, const encode_options *o, err *e);
+void encoded_free(encoded *x);
+/* Rows × columns, folds, fits and peak memory in words, for --dry-run. */
+int encode_plan(buffer *b, const responses *r, const stimuli *x, const encode_options *o, err *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

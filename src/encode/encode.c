@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: MIT */
+/* The run: folds, then every (fit, outer fold) as a job of its own. */
+#include "broca/encode.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sets.h"
+
+typedef struct {
+    const encode_options *o;
+    used_rows rows;
+    feature_list features;
+    fit_set *fits;
+    size_t n_fits;
+    folds *outer, **inner;   /* over the used rows; [F] */
+    int32_t *block;          /* [n] of the filter */
+    targets targets;
+    double **y;              /* [F] series of each fold [n×v] */
+    double *train_sd, *train_mean; /* [F×v] */
+    double *gammas;          /* [candidates×2] */
+    encoded *result;
+} run;
+
+static void run_free(run *q)
+{
+    for (size_t f = 0; q->outer && f < q->outer->count; f++) {
+        if (q->inner) folds_free(q->inner[f]);
+        if (q->y) free(q->y[f]);
+    }
+    free(q->inner);
+    free(q->y);
+    folds_free(q->outer);
+    fits_free(q->fits, q->n_fits);
+    feature_list_free(&q->features);
+    used_rows_free(&q->rows);
+    targets_free(&q->targets);
+    free(q->block);
+    free(q->train_sd);
+    free(q->train_mean);
+    free(q->gammas);
+}
+
+void encoded_free(encoded *x)
+{
+    if (!x) return;
+    for (size_t i = 0; i < x->n_sets; i++) {
+        encoded_set *s = &x->sets[i];
+        void *owned[] = { s->name, s->alpha, s->inner_best, s->r, s->r2, s->r2_train, s->sse, s->gamma, s->share, s->r_mean,
+                          s->r_pooled, s->r2_pooled, s->n_nan, s->n_edge, s->inner, s->prediction, s->weight };
+        for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) free(owned[k]);
+    }
+    free(x->sets);
+    free(x->test);
+    free(x->train);
+    free(x->sst);
+    arena_free(x->memory);
+    free(x);
+}
+
+/* ---- folds ---- */
+
+static int outer_scheme(fold_scheme *s, const run *q, const responses *r, err *e)
+{
+    const char *text = q->o->folds;
+    if (!text && r->tr > 0) text = "contiguous:6,gap=10";
+    if (!text && q->rows.group) text = "group:5";
+    if (!text) {
+        err_set(e, ERR_USAGE, "items without times and without groups have no default folds");
+        return err_hint(e, "--folds group:5 with --stimuli that have groups, or --folds random:5 --allow-random");
+    }
+    if (fold_scheme_parse(s, text, e)) return err_while(e, "reading --folds");
+    if (s->kind != FOLD_RANDOM) return 0;
+    if (!q->o->allow_random) {
+        err_set(e, ERR_USAGE, "random folds leak where neighbours are alike, and are refused in strict mode");
+        return err_hint(e, "--allow-random makes them, with a warning in every output");
+    }
+    log_warn("folds are random: neighbours of test items are in training, scores can be inflated by leakage");
+    return 0;
+}
+
+static int read_given(int32_t **out, const fold_scheme *s, const used_rows *u, err *e)
+{
+    table *t = NULL;
+    size_t column = 0;
+    double value;
+    int status = -1;
+    if (table_read(&t, s->file, 0, true, e)) return -1;
+    if (table_columns(t) > 1 && table_find(t, "fold", &column, e)) goto done;
+    if (table_rows(t) != u->all) {
+        err_set(e, ERR_INPUT, "%s: %zu rows, there are %zu presentations", s->file, table_rows(t), u->all);
+        goto done;
+    }
+    if (!(*out = mem_new(u->n, sizeof **out, e))) goto done;
+    for (size_t i = 0; i < u->n; i++) {
+        if (table_number(t, u->row[i], column, &value, e)) goto done;
+        if (value != floor(value) || value < -1 || value > 1e6) {
+            err_set(e, ERR_INPUT, "%s: row %zu: %g is no fold", s->file, u->row[i] + 1, value);
+            goto done;
+        }
+        (*out)[i] = (int32_t)value;
+    }
+    status = 0;
+done:
+    table_free(t);
+    return status;
+}
+
+static int make_folds(run *q, const responses *r, err *e)
+{
+    fold_scheme outer, inner;
+    int32_t *given = NULL;
+    int status = -1;
+    fold_items items = { q->rows.n, q->rows.run, q->rows.onset, (const char *const *)q->rows.group, NULL };
+    if (outer_scheme(&outer, q, r, e)) return -1;
+    if (outer.kind == FOLD_GIVEN && read_given(&given, &outer, &q->rows, e)) goto done;
+    items.given = given;
+    if (folds_make(&q->outer, &outer, &items, NULL, e)) {
+        err_while(e, "making the outer folds");
+        goto done;
+    }
+    if (q->o->inner ? fold_scheme_parse(&inner, q->o->inner, e) : folds_inner(&inner, &outer, e)) goto done;
+    fold_scheme_text(&outer, q->result->folds_text, sizeof q->result->folds_text);
+    fold_scheme_text(&inner, q->result->inner_text, sizeof q->result->inner_text);
+    if (!(q->inner = mem_new(q->outer->count, sizeof *q->inner, e))) goto done;
+    for (size_t f = 0; f < q->outer->count; f++) {
+        fold_scheme own = inner;
+        size_t groups = 0;
+        const uint8_t *train = q->outer->train + f * q->rows.n;
+        for (size_t i = 0; i < q->rows.n && own.kind == FOLD_GROUP && q->rows.group; i++) {
+            bool first = train[i];
+            for (size_t k = 0; k < i && first; k++) first = !train[k] || !str_same(q->rows.group[k], q->rows.group[i]);
+            groups += first;
+        }
+        if (own.kind == FOLD_GROUP && !q->o->inner && groups < own.k) own.k = groups < 2 ? 2 : groups;
+        if (folds_make(&q->inner[f], &own, &items, train, e)) {
+            err_while(e, "making the inner folds of outer fold %zu", f + 1);
+            goto done;
+        }
+    }
+    status = 0;
+done:
+    free(given);
+    return status;
+}
+
+/* The filter's blocks: rows of a run that are tested in the same fold; whole runs for scope=run. */
+static int make_blocks(run *q, err *e)
+{
+    size_t n = q->rows.n;
+    if (!(q->block = mem_new(n, sizeof *q->block, e))) return -1;
+    if (!(q->o->highpass_s > 0)) return 0;
+    if (q->o->highpass_run) log_warn("the high-pass filter spans whole runs (scope=run): test rows leak into training through it");
+    int32_t next = 0;
+    for (size_t i = 0; i < n; i++) {
+        q->block[i] = -1;
+        for (size_t k = 0; k < i && q->block[i] < 0; k++) {
+            bool same = q->rows.run[k] == q->rows.run[i];
+            for (size_t f = 0; f < q->outer->count && same && !q->o->highpass_run; f++)
+                same = q->outer->test[f * n + k] == q->outer->test[f * n + i];
+            if (same) q->block[i] = q->block[k];
+        }
+        if (q->block[i] < 0) q->block[i] = next++;
+    }
+    return 0;
+}
+
+static void warn_short_blocks(const run *q, double tr)
+{
+    size_t n = q->rows.n;
+    if (!(q->o->highpass_s > 0) || q->o->highpass_run) return;
+    for (size_t i = 0; i < n; i++) {
+        size_t length = 0;
+        for (size_t k = 0; k < n; k++) length += q->block[k] == q->block[i];
+        if ((double)length * tr < q->o->highpass_s / 2) {
+            log_warn("test blocks of %g s are shorter than half of the high-pass cut-off of %g s: the filter takes signal away",
+                     (double)length * tr, q->o->highpass_s);
+            return;
+        }
+    }
+}
+
+/* ---- results ---- */
+
+static int set_space(encoded_set *s, const fit_set *fit, const run *q, err *e)
+{
+    size_t F = q->outer->count, v = q->targets.out_v, cells = F * v, all = q->rows.all;
+    if (!(s->name = mem_text(fit->name, e))) return -1;
+    s->kind = fit->kind;
+    s->p = fit->p;
+    s->n_bands = fit->n_bands;
+    double **tables[] = { &s->alpha, &s->inner_best, &s->r, &s->r2, &s->r2_train, &s->sse };
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (!(*tables[i] = mem_new(cells, sizeof(double), e))) return -1;
+    s->r_mean = mem_new(v, sizeof(double), e);
+    s->r_pooled = mem_new(v, sizeof(double), e);
+    s->r2_pooled = mem_new(v, sizeof(double), e);
+    s->n_nan = mem_new(v, sizeof(int32_t), e);
+    s->n_edge = mem_new(v, sizeof(int32_t), e);
+    s->prediction = mem_new(all * v, sizeof(float), e);
+    if (!s->r_mean || !s->r_pooled || !s->r2_pooled || !s->n_nan || !s->n_edge || !s->prediction) return -1;
+    for (size_t i = 0; i < all * v; i++) s->prediction[i] = NAN;
+    if (fit->n_bands > 1) {
+        s->gamma = mem_new(cells, sizeof(int32_t), e);
+        s->share = mem_new(cells * fit->n_bands, sizeof(double), e);
+        if (!s->gamma || !s->share) return -1;
+    }
+    if (q->o->save_inner && fit->n_bands < 2 && !(s->inner = mem_new(cells * q->o->n_alphas, sizeof(double), e))) return -1;
+    if (q->o->save_weight && !(s->weight = mem_new(fit->p * v, sizeof(float), e))) return -1;
+    return 0;
+}
+
+static int result_space(run *q, err *e)
+{
+    encoded *x = q->result;
+    size_t F = q->outer->count, v = q->targets.out_v, n = q->rows.n;
+    x->n = q->rows.all;
+    x->v = v;
+    x->folds = F;
+    x->test = mem_new(F * x->n, 1, e);
+    x->train = mem_new(F * x->n, 1, e);
+    x->sst = mem_new(F * v, sizeof(double), e);
+    x->sets = mem_new(q->n_fits, sizeof *x->sets, e);
+    x->subject = arena_get(x->memory, (v + 1) * sizeof *x->subject, e);
+    x->roi = arena_get(x->memory, (v + 1) * sizeof *x->roi, e);
+    x->index = arena_get(x->memory, (v + 1) * sizeof *x->index, e);
+    if (!x->test || !x->train || !x->sst || !x->sets || !x->subject || !x->roi || !x->index) return -1;
+    for (size_t j = 0; j < v; j++) {
+        x->subject[j] = arena_text(x->memory, q->targets.subject[j], strlen(q->targets.subject[j]), e);
+        x->roi[j] = arena_text(x->memory, q->targets.roi[j], strlen(q->targets.roi[j]), e);
+        x->index[j] = q->targets.index[j];
+        if (!x->subject[j] || !x->roi[j]) return -1;
+    }
+    for (size_t f = 0; f < F; f++)
+        for (size_t i = 0; i < n; i++) {
+            x->test[f * x->n + q->rows.row[i]] = q->outer->test[f * n + i];
+            x->train[f * x->n + q->rows.row[i]] = q->outer->train[f * n + i];
+        }
+    for (size_t i = 0; i < q->n_fits; i++) {
+        x->n_sets++;
+        if (set_space(&x->sets[i], &q->fits[i], q, e)) return -1;
+    }
+    return 0;
+}
+
+static int fold_series(run *q, err *e)
+{
+    size_t F = q->outer->count, v = q->targets.out_v, n = q->rows.n;
+    if (!(q->y = mem_new(F, sizeof *q->y, e)) || !(q->train_sd = mem_new(F * v, sizeof(double), e)) ||
+        !(q->train_mean = mem_new(F * v, sizeof(double), e)))
+        return -1;
+    for (size_t f = 0; f < F; f++) {
+        const uint8_t *train = q->outer->train + f * n, *test = q->outer->test + f * n;
+        if (!(q->y[f] = mem_new(n * v, sizeof(double), e))) return -1;
+        if (targets_fold(q->y[f], &q->targets, train, q->o->standardise_y, e)) return err_while(e, "preparing the responses of fold %zu", f + 1);
+        for (size_t j = 0; j < v; j++) {
+            double sum = 0, square = 0, count = 0, sst = 0;
+            for (size_t i = 0; i < n; i++)
+                if (train[i]) {
+                    sum += q->y[f][i * v + j];
+                    count++;
+                }
+            double mean = sum / count;
+            for (size_t i = 0; i < n; i++) {
+                double d = q->y[f][i * v + j] - mean;
+                if (train[i]) square += d * d;
+                if (test[i]) sst += d * d;
+            }
+            q->train_mean[f * v + j] = mean;
+            q->train_sd[f * v + j] = sqrt(square / count);
+            q->result->sst[f * v + j] = sst;
+        }
+    }
+    return 0;
+}
+
+/* ---- one job: a fit on an outer fold ---- */
+
+/* Columns of the fit side by side, band by band, and which of them vary on the training rows before the filter. */
+static int join_parts(double **x, uint8_t **keep, band *bands, const fit_set *fit, const run *q, const uint8_t *train, err *e)
+{
+    size_t n = q->rows.n, p = fit->p, at = 0;
+    *x = mem_new(n * p, sizeof **x, e);
+    *keep = mem_new(p, 1, e);
+    if (!*x || !*keep) return -1;
+    for (size_t b = 0; b < fit->n_bands; b++) {
+        bands[b].first = at;
+        for (size_t k = 0; k < fit->n_parts; k++) {
+            const feature_set *f = fit->part[k];
+            if (fit->band[k] != b) continue;
+            for (size_t i = 0; i < n; i++) memcpy(*x + i * p + at, f->x + i * f->p, f->p * sizeof **x);
+            at += f->p;
+        }
+        bands[b].width = at - bands[b].first;
+    }
+    for (size_t j = 0; j < p; j++) (*keep)[j] = !column_constant(*x + j, n, p, train);
+    if (q->o->highpass_s > 0) return highpass(*x, n, p, q->block, q->targets.r->tr, q->o->highpass_s, e);
+    return 0;
+}
+
+enum { MOST_BANDS = 16 };
+
+static int score_job(encoded_set *s, const run *q, size_t f, const double *prediction, err *e)
+{
+    size_t n = q->rows.n, v = q->targets.out_v, t = 0;
+    const uint8_t *test = q->outer->test + f * n;
+    for (size_t i = 0; i < n; i++) t += test[i];
+    double *column = mem_new(2 * t, sizeof *column, e);
+    if (!column) return -1;
+    for (size_t j = 0; j < v; j++) {
+        size_t k = 0, at = f * v + j;
+        double sse = 0;
+        for (size_t i = 0; i < n; i++) {
+            if (!test[i]) continue;
+            column[k] = q->y[f][i * v + j];
+            column[t + k] = prediction[k * v + j];
+            sse += (column[k] - column[t + k]) * (column[k] - column[t + k]);
+            s->prediction[q->rows.row[i] * v + j] = (float)column[t + k];
+            k++;
+        }
+        fit_score score = score_fold(column, column + t, t, 1, q->train_mean[at], q->train_sd[at]);
+        s->r[at] = score.r;
+        s->r2[at] = score.r2;
+        s->r2_train[at] = score.r2_train;
+        s->sse[at] = sse;
+    }
+    free(column);
+    return 0;
+}
+
+static int run_job(run *q, size_t number, err *e)
+{
+    size_t F = q->outer->count, n = q->rows.n, v = q->targets.out_v, f = number % F, t = 0;
+    const fit_set *fit = &q->fits[number / F];
+    encoded_set *s = &q->result->sets[number / F];
+    double *x = NULL, *prediction = NULL, *share = NULL, *weight = NULL;
+    uint8_t *keep = NULL;
+    band bands[MOST_BANDS];
+    int status = -1;
+    const uint8_t *train = q->outer->train + f * n, *test = q->outer->test + f * n;
+    for (size_t i = 0; i < n; i++) t += test[i];
+    if (join_parts(&x, &keep, bands, fit, q, train, e)) goto done;
+    prediction = mem_new(t * v, sizeof *prediction, e);
+    if (!prediction || (s->share && !(share = mem_new(fit->n_bands * v, sizeof *share, e))) ||
+        (s->weight && !(weight = mem_new(fit->p * v, sizeof *weight, e))))
+        goto done;
+    nested_problem problem = { .x = x, .n = n, .p = fit->p, .y = q->y[f], .v = v, .train = train, .test = test,
+                               .inner = q->inner[f], .alphas = q->o->alphas, .n_alphas = q->o->n_alphas, .select = q->o->select,
+                               .alpha_shared = q->o->alpha_shared, .standardise = q->o->standardise_x, .bands = bands,
+                               .n_bands = fit->n_bands, .divide_by_width = fit->divide,
+                               .gammas = fit->n_bands > 1 ? q->gammas : NULL, .n_gammas = q->o->candidates };
+    nested_result result = { .alpha = s->alpha + f * v, .inner_best = s->inner_best + f * v, .prediction = prediction,
+                             .gamma = s->gamma ? s->gamma + f * v : NULL, .share = share, .weight = weight,
+                             .inner = s->inner ? s->inner + f * v * q->o->n_alphas : NULL };
+    double *own = NULL;
+    if (fit->n_bands > 2) { /* candidates for this number of bands */
+        if (!(own = mem_new(q->o->candidates * fit->n_bands, sizeof *own, e))) goto done;
+        problem.gammas = own;
+        if (gamma_candidates(own, q->o->candidates, fit->n_bands, q->o->seed, e)) {
+            free(own);
+            goto done;
+        }
+    }
+    status = nested_ridge(&problem, keep, &result, e);
+    free(own);
+    if (status) goto done;
+    if (share) memcpy(s->share + f * fit->n_bands * v, share, fit->n_bands * v * sizeof *share);
+    if ((status = score_job(s, q, f, prediction, e))) goto done;
+#pragma omp critical(broca_encode)
+    {
+        if (result.dropped > s->dropped) s->dropped = result.dropped;
+    }
+    /* the mean over folds has a fixed order, because one thread runs all folds of this fit (see run_all) */
+    for (size_t i = 0; weight && i < fit->p * v; i++) s->weight[i] += (float)(weight[i] / (double)F);
+done:
+    if (status) err_while(e, "fitting %s, outer fold %zu", fit->name, f + 1);
+    free(x);
+    free(keep);
+    free(prediction);
+    free(share);
+    free(weight);
+    return status;
+}
+
+/* Jobs in parallel, a fit and fold each (with weights: a fit each, so that sums have a fixed order). */
+static int run_all(run *q, err *e)
+{
+    size_t F = q->outer->count, step = q->o->save_weight ? F : 1, jobs = q->n_fits * F;
+    progress bar;
+    int failed = 0;
+    progress_start(&bar, "fits", jobs);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
+    for (size_t first = 0; first < jobs; first += step) {
+        err own = { 0 };
+        int stop;
+#pragma omp atomic read
+        stop = failed;
+        if (stop) continue;
+        for (size_t k = first; k < first + step && !own.kind; k++) {
+            if (interrupted()) err_set(&own, ERR_INTERRUPTED, "interrupted at fit %zu of %zu", k + 1, jobs);
+            else run_job(q, k, &own);
+        }
+        progress_step(&bar, step);
+        if (!own.kind) continue;
+#pragma omp critical(broca_encode)
+        {
+            if (!failed) *e = own;
+            failed = 1;
+        }
+    }
+    progress_end(&bar);
+    return failed ? -1 : 0;
+}
+
+/* ---- summaries over folds ---- */
+
+static double pooled_r(const encoded_set *s, const run *q, size_t j)
+{
+    size_t n = q->rows.n, v = q->targets.out_v;
+    double yy = 0, pp = 0, yp = 0;
+    for (size_t f = 0; f < q->outer->count; f++) {
+        double ym = 0, pm = 0, t = 0;
+        const uint8_t *test = q->outer->test + f * n;
+        for (size_t i = 0; i < n; i++)
+            if (test[i]) {
+                ym += q->y[f][i * v + j];
+                pm += (double)s->prediction[q->rows.row[i] * v + j];
+                t++;
+            }
+        for (size_t i = 0; i < n; i++)
+            if (test[i]) {
+                double a = q->y[f][i * v + j] - ym / t, b = (double)s->prediction[q->rows.row[i] * v + j] - pm / t;
+                yy += a * a;
+                pp += b * b;
+                yp += a * b;
+            }
+    }
+    return yy > 0 && pp > 1e-18 * yy ? yp / sqrt(yy) / sqrt(pp) : NAN;
+}
+
+static void summarise(encoded_set *s, run *q)
+{
+    size_t F = q->outer->count, v = q->targets.out_v;
+    const encode_options *o = q->o;
+    double lo = INFINITY, hi = -INFINITY;
+    for (size_t a = 0; a < o->n_alphas; a++) {
+        lo = fmin(lo, o->alphas[a]);
+        hi = fmax(hi, o->alphas[a]);
+    }
+    for (size_t j = 0; j < v; j++) {
+        double r = 0, sse = 0, sst = 0;
+        for (size_t f = 0; f < F; f++) {
+            size_t at = f * v + j;
+            if (isnan(s->r[at])) s->n_nan[j]++;
+            else r += s->r[at];
+            s->n_edge[j] += o->n_alphas > 1 && (s->alpha[at] == lo || s->alpha[at] == hi);
+            sse += s->sse[at];
+            sst += q->result->sst[at];
+        }
+        s->r_mean[j] = r / (double)F;
+        s->r_pooled[j] = pooled_r(s, q, j);
+        s->r2_pooled[j] = sst > 0 ? 1 - sse / sst : NAN;
+        q->result->edges += (size_t)s->n_edge[j];
+        q->result->choices += F;
+    }
+    if (!o->save_prediction) {
+        free(s->prediction);
+        s->prediction = NULL;
+    }
+}
+
+static void warn_edges(const encoded *x, const encode_options *o)
+{
+    if (o->n_alphas < 2 || x->edges * 10 <= x->choices) return;
+    log_warn("%zu of %zu chosen alphas (%.0f %%) are at an end of the grid: widen --alphas", x->edges, x->choices,
+             100.0 * (double)x->edges / (double)x->choices);
+}
+
+static int prepare(run *q, const responses *r, const stimuli *x, err *e)
+{
+    const encode_options *o = q->o;
+    if (used_rows_new(&q->rows, r, x, o->drop_start, e)) return -1;
+    if (o->drop_start) log_warn("the first %zu presentations of every run are dropped (--drop-start)", o->drop_start);
+    if (make_folds(q, r, e) || make_blocks(q, e)) return -1;
+    warn_short_blocks(q, r->tr);
+    if (features_read(&q->features, r, &q->rows, o, e) || fits_make(&q->fits, &q->n_fits, &q->features, o, e)) return -1;
+    for (size_t i = 0; i < q->n_fits; i++)
+        if (q->fits[i].n_bands > MOST_BANDS) return err_set(e, ERR_USAGE, "%s has %zu bands, at most %d", q->fits[i].name, q->fits[i].n_bands, MOST_BANDS);
+    if (o->alpha_shared && o->select == SELECT_MSE && !o->standardise_y && !o->group)
+        log_warn("one alpha for all neuroids, chosen by mse, depends on the units of the responses");
+    if (!(q->gammas = mem_new(o->candidates * 2, sizeof *q->gammas, e))) return -1;
+    return gamma_candidates(q->gammas, o->candidates, 2, o->seed, e);
+}
+
+int encode(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e)
+{
+    run q = { .o = o };
+    int status = -1;
+    if (!(q.result = mem_new(1, sizeof *q.result, e))) return -1;
+    if (!(q.result->memory = arena_new(e)) || prepare(&q, r, x, e)) goto done;
+    if (targets_new(&q.targets, q.result, r, &q.rows, q.block, o, e) || result_space(&q, e) || fold_series(&q, e)) goto done;
+    if (run_all(&q, e)) goto done;
+    for (size_t i = 0; i < q.n_fits; i++) summarise(&q.result->sets[i], &q);
+    warn_edges(q.result, o);
+    *out = q.result;
+    q.result = NULL;
+    status = 0;
+done:
+    encoded_free(q.result);
+    run_free(&q);
+    return status;
+}
+
+int encode_plan(buffer *b, const responses *r, const stimuli *x, const encode_options *o, err *e)
+{
+    run q = { .o = o };
+    int status = -1;
+    if (!(q.result = mem_new(1, sizeof *q.result, e))) return -1;
+    if (!(q.result->memory = arena_new(e)) || prepare(&q, r, x, e)) goto done;
+    size_t widest = 0, bytes = 0;
+    for (size_t i = 0; i < q.n_fits; i++) widest = q.fits[i].p > widest ? q.fits[i].p : widest;
+    for (size_t i = 0; i < q.features.n; i++) bytes += q.features.at[i].p * q.rows.n * sizeof(double);
+    size_t job = (2 * widest * q.rows.n + 6 * q.rows.n * q.rows.n) * sizeof(double);
+    buffer_printf(b, "%zu rows, %zu neuroids, %zu fits of up to %zu columns, %s (inner %s), %zu alphas, %zu candidates\n", q.rows.n,
+                  r->v, q.n_fits, widest, q.result->folds_text, q.result->inner_text, o->n_alphas, o->candidates);
+    buffer_printf(b, "memory: features %.0f MB + %d threads × %.0f MB + responses %.0f MB", (double)bytes / 1e6, threads_count(),
+                  (double)job / 1e6, (double)(r->n * r->v) * 12e-6 * (double)(1 + q.outer->count));
+    status = buffer_ok(b, e);
+done:
+    encoded_free(q.result);
+    run_free(&q);
+    return status;
+}

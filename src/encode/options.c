@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broca/encode.h"
+
+static int bad_alphas(const char *text, err *e)
+{
+    return err_set(e, ERR_USAGE, "--alphas is LO:HI:N (powers of ten) or a list of finite numbers >= 0, not '%s'", text);
+}
+
+static int log_grid(double **out, size_t *n, char *const *part, const char *text, err *e)
+{
+    double lo, hi;
+    if (parse_double(part[0], &lo) || parse_double(part[1], &hi) || parse_size(part[2], n)) return bad_alphas(text, e);
+    if (!isfinite(lo) || !isfinite(hi) || !(hi >= lo) || fabs(lo) > 300 || fabs(hi) > 300 || !*n || *n > 10000)
+        return bad_alphas(text, e);
+    if (!(*out = mem_new(*n, sizeof **out, e))) return -1;
+    for (size_t i = 0; i < *n; i++) (*out)[i] = pow(10, *n == 1 ? lo : lo + (hi - lo) * (double)i / (double)(*n - 1));
+    return 0;
+}
+
+int encode_alphas(double **out, size_t *n, const char *text, err *e)
+{
+    size_t parts;
+    char **part = str_split(text, ':', &parts, e);
+    int status = -1;
+    *out = NULL;
+    if (!part) return -1;
+    if (parts == 3) {
+        status = log_grid(out, n, part, text, e);
+        goto done;
+    }
+    free(part);
+    if (!(part = str_split(text, ',', n, e)) || !(*out = mem_new(*n, sizeof **out, e))) goto done;
+    for (size_t i = 0; i < *n; i++)
+        if (parse_double(part[i], &(*out)[i]) || !isfinite((*out)[i]) || (*out)[i] < 0) {
+            bad_alphas(text, e);
+            goto done;
+        }
+    status = 0;
+done:
+    free(part);
+    if (status) {
+        free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+int encode_highpass(encode_options *o, const char *text, err *e)
+{
+    char number[64];
+    size_t n = strcspn(text, ",");
+    snprintf(number, sizeof number, "%.*s", (int)n, text);
+    const char *scope = text[n] ? text + n + 1 : "scope=fold";
+    if (parse_double(number, &o->highpass_s) || !isfinite(o->highpass_s) || o->highpass_s < 0 ||
+        (!str_same(scope, "scope=fold") && !str_same(scope, "scope=run"))) {
+        err_set(e, ERR_USAGE, "--highpass is SECONDS or SECONDS,scope=run, not '%s'", text);
+        return -1;
+    }
+    o->highpass_run = str_same(scope, "scope=run");
+    return 0;
+}

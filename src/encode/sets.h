@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Feature sets of an encoding run (private to the room). */
+#ifndef BROCA_ENCODE_SETS_H
+#define BROCA_ENCODE_SETS_H
+
+#include "broca/encode.h"
+
+/* One feature set on the rows that are used: delayed, first rows dropped, not yet filtered. */
+typedef struct {
+    char *name;
+    size_t p;
+    double *x; /* [n×p] */
+} feature_set;
+
+typedef struct {
+    size_t n, room;
+    feature_set *at;
+} feature_list;
+
+/* The rows of the responses that are used, in their order. */
+typedef struct {
+    size_t all, n;       /* presentations in the file; kept */
+    size_t *row;         /* [n] their numbers */
+    int32_t *run, *all_run; /* [n], [all] */
+    double *onset;       /* [n] or NULL */
+    char **group;        /* [n] or NULL, borrowed */
+} used_rows;
+int used_rows_new(used_rows *u, const responses *r, const stimuli *x, size_t drop_start, err *e);
+void used_rows_free(used_rows *u);
+
+int features_read(feature_list *out, const responses *r, const used_rows *u, const encode_options *o, err *e);
+void feature_list_free(feature_list *l);
+const feature_set *feature_find(const feature_list *l, const char *name);
+
+/* Bands of one fit: columns side by side. */
+typedef struct {
+    char *name;
+    const char *kind;
+    const feature_set **part; /* [n_parts] */
+    size_t *band;             /* [n_parts] which band the part belongs to */
+    size_t n_parts, n_bands, p;
+    bool divide;              /* by sqrt of the width: what enters a delta */
+} fit_set;
+int fits_make(fit_set **out, size_t *n, const feature_list *l, const encode_options *o, err *e);
+void fits_free(fit_set *s, size_t n);
+
+/* Responses of the run: columns (neuroids) that are used, filtered but not yet freed of confounds. */
+typedef struct {
+    size_t n, v;         /* rows used, columns of the file that are usable */
+    double *y;           /* [n×v] filtered */
+    size_t *column;      /* [v] number in the responses */
+    size_t out_v;        /* neuroids of the result */
+    const responses *r;
+    bool group, add_mean;
+    size_t n_confounds;
+    double **confound;   /* [n_confounds] filtered [n×k] */
+    size_t *confound_k;
+    char **confound_subject; /* NULL entry: for all */
+    /* result neuroid of each usable column, and names of the result's neuroids */
+    char **subject, **roi;   /* [out_v] */
+    int32_t *index;          /* [out_v] */
+    size_t *place;       /* [v] result neuroid that the column goes to (single: itself) */
+    arena *memory;
+} targets;
+int targets_new(targets *t, encoded *result, const responses *r, const used_rows *u, const int32_t *block,
+                const encode_options *o, err *e);
+/* Series of one fold [n×out_v]: confounds removed and (group, mean, or asked) z-scored by the training rows. */
+int targets_fold(double *out, const targets *t, const uint8_t *train, bool standardise, err *e);
+void targets_free(targets *t);
+
+#endif

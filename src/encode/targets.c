@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* Responses of a run: which neuroids are used, the filter, and per fold confounds, z-scores, group means (CONTRACT
+ * "Encoding rules"). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sets.h"
+
+static int exclude(encoded *x, const char *what, const char *reason, err *e)
+{
+    char **a = arena_get(x->memory, (x->n_excluded + 1) * sizeof *a, e), **b = arena_get(x->memory, (x->n_excluded + 1) * sizeof *b, e);
+    if (!a || !b) return -1;
+    for (size_t i = 0; i < x->n_excluded; i++) {
+        a[i] = x->excluded[i];
+        b[i] = x->reason[i];
+    }
+    a[x->n_excluded] = arena_text(x->memory, what, strlen(what), e);
+    b[x->n_excluded] = arena_text(x->memory, reason, strlen(reason), e);
+    if (!a[x->n_excluded] || !b[x->n_excluded]) return -1;
+    x->excluded = a;
+    x->reason = b;
+    x->n_excluded++;
+    return 0;
+}
+
+/* A neuroid that is constant or holds a NaN in any used presentation is left out, with its reason. */
+static int usable_columns(targets *t, encoded *result, const used_rows *u, err *e)
+{
+    const responses *r = t->r;
+    double *column = mem_new(u->n, sizeof *column, e);
+    char name[256], reason[128];
+    if (!column || !(t->column = arena_get(t->memory, (r->v + 1) * sizeof *t->column, e))) goto fail;
+    for (size_t i = 0; i < r->n_excluded; i++)
+        if (exclude(result, r->excluded[i], r->reason[i], e)) goto fail;
+    for (size_t j = 0; j < r->v; j++) {
+        size_t bad = SIZE_MAX;
+        for (size_t i = 0; i < u->n; i++) {
+            column[i] = (double)r->data[u->row[i] * r->v + j];
+            if (!isfinite(column[i]) && bad == SIZE_MAX) bad = u->row[i];
+        }
+        bool constant = bad == SIZE_MAX && column_constant(column, u->n, 1, NULL);
+        if (bad == SIZE_MAX && !constant) {
+            t->column[t->v++] = j;
+            continue;
+        }
+        snprintf(name, sizeof name, "%s:%s:%d", r->subject[j], r->roi[j], r->index[j]);
+        if (constant) snprintf(reason, sizeof reason, "constant in all %zu presentations", u->n);
+        else snprintf(reason, sizeof reason, "not a finite number in presentation %zu", bad + 1);
+        log_warn("neuroid %s is excluded: %s", name, reason);
+        if (exclude(result, name, reason, e)) goto fail;
+    }
+    free(column);
+    if (t->v) return 0;
+    return err_set(e, ERR_INPUT, "every one of the %zu neuroids is constant or not finite", r->v);
+fail:
+    free(column);
+    return -1;
+}
+
+static int filter(double *y, size_t n, size_t v, const int32_t *block, const encode_options *o, double tr, err *e)
+{
+    if (!(o->highpass_s > 0) || !v) return 0;
+    if (!(tr > 0)) return err_set(e, ERR_INPUT, "--highpass needs responses with a tr");
+    return highpass(y, n, v, block, tr, o->highpass_s, e);
+}
+
+static int read_confounds(targets *t, const used_rows *u, const int32_t *block, const encode_options *o, err *e)
+{
+    const responses *r = t->r;
+    size_t m = r->n_confounds;
+    if (!o->confounds) return 0;
+    t->confound = arena_get(t->memory, (m + 1) * sizeof *t->confound, e);
+    t->confound_k = arena_get(t->memory, (m + 1) * sizeof *t->confound_k, e);
+    t->confound_subject = arena_get(t->memory, (m + 1) * sizeof *t->confound_subject, e);
+    if (!t->confound || !t->confound_k || !t->confound_subject) return -1;
+    for (size_t i = 0; i < m; i++) {
+        const confound *c = &r->confounds[i];
+        if (!str_same(c->name, o->confounds)) continue;
+        double *z = arena_get(t->memory, (u->n * c->k + 1) * sizeof *z, e);
+        if (!z) return -1;
+        for (size_t k = 0; k < u->n; k++) memcpy(z + k * c->k, c->at + u->row[k] * c->k, c->k * sizeof *z);
+        if (filter(z, u->n, c->k, block, o, r->tr, e)) return -1;
+        t->confound[t->n_confounds] = z;
+        t->confound_k[t->n_confounds] = c->k;
+        t->confound_subject[t->n_confounds++] = c->subject;
+    }
+    if (!t->n_confounds) return err_set(e, ERR_USAGE, "the responses have no confound called '%s'", o->confounds);
+    return 0;
+}
+
+/* Place of a column within its subject's ROI, to match neuroids over subjects. */
+static size_t place_in_roi(const targets *t, size_t j)
+{
+    const responses *r = t->r;
+    size_t place = 0;
+    for (size_t k = 0; k < t->column[j]; k++)
+        place += str_same(r->subject[k], r->subject[t->column[j]]) && str_same(r->roi[k], r->roi[t->column[j]]);
+    return place;
+}
+
+static size_t result_neuroid(targets *t, char *subject, char *roi, int32_t index)
+{
+    for (size_t k = 0; k < t->out_v; k++)
+        if (t->index[k] == index && str_same(t->roi[k], roi) && str_same(t->subject[k], subject)) return k;
+    t->subject[t->out_v] = subject;
+    t->roi[t->out_v] = roi;
+    t->index[t->out_v] = index;
+    return t->out_v++;
+}
+
+static int name_results(targets *t, err *e)
+{
+    const responses *r = t->r;
+    static char group[] = "group", mean[] = "mean";
+    t->subject = arena_get(t->memory, (2 * t->v + 1) * sizeof *t->subject, e);
+    t->roi = arena_get(t->memory, (2 * t->v + 1) * sizeof *t->roi, e);
+    t->index = arena_get(t->memory, (2 * t->v + 1) * sizeof *t->index, e);
+    t->place = arena_get(t->memory, (t->v + 1) * sizeof *t->place, e);
+    if (!t->subject || !t->roi || !t->index || !t->place) return -1;
+    for (size_t j = 0; j < t->v; j++) {
+        size_t c = t->column[j];
+        if (t->group) {
+            t->place[j] = result_neuroid(t, group, r->roi[c], (int32_t)place_in_roi(t, j));
+            continue;
+        }
+        t->subject[t->out_v] = r->subject[c];
+        t->roi[t->out_v] = r->roi[c];
+        t->index[t->out_v] = r->index[c];
+        t->place[j] = t->out_v++;
+    }
+    for (size_t j = 0; j < t->v && t->add_mean; j++) result_neuroid(t, t->group ? group : r->subject[t->column[j]], mean, 0);
+    return 0;
+}
+
+int targets_new(targets *t, encoded *result, const responses *r, const used_rows *u, const int32_t *block,
+                const encode_options *o, err *e)
+{
+    *t = (targets){ .n = u->n, .r = r, .group = o->group, .add_mean = o->add_mean };
+    if (!(t->memory = arena_new(e)) || usable_columns(t, result, u, e) || name_results(t, e)) return -1;
+    t->y = mem_new(t->n * t->v, sizeof *t->y, e);
+    if (!t->y) return -1;
+    for (size_t i = 0; i < t->n; i++)
+        for (size_t j = 0; j < t->v; j++) t->y[i * t->v + j] = (double)r->data[u->row[i] * r->v + t->column[j]];
+    if (filter(t->y, t->n, t->v, block, o, r->tr, e)) return -1;
+    return read_confounds(t, u, block, o, e);
+}
+
+void targets_free(targets *t)
+{
+    free(t->y);
+    arena_free(t->memory);
+    *t = (targets){ 0 };
+}
+
+/* ---- one fold ---- */
+
+static const double *confounds_of(const targets *t, const char *subject, size_t *k)
+{
+    for (size_t i = 0; i < t->n_confounds; i++)
+        if (!t->confound_subject[i] || str_same(t->confound_subject[i], subject)) {
+            *k = t->confound_k[i];
+            return t->confound[i];
+        }
+    return NULL;
+}
+
+/* The usable columns of this fold with confounds removed, a subject at a time. */
+static int free_of_confounds(double *y, const targets *t, const uint8_t *train, err *e)
+{
+    double *part = NULL;
+    uint8_t *done = mem_new(t->v, 1, e);
+    int status = -1;
+    if (!done || !(part = mem_new(t->n * t->v, sizeof *part, e))) goto done;
+    for (size_t j = 0; j < t->v; j++) {
+        const char *subject = t->r->subject[t->column[j]];
+        size_t k = 0, m = 0;
+        if (done[j]) continue;
+        const double *z = confounds_of(t, subject, &k);
+        for (size_t c = j; c < t->v; c++)
+            if (!done[c] && str_same(subject, t->r->subject[t->column[c]])) {
+                for (size_t i = 0; i < t->n; i++) part[i * t->v + m] = y[i * t->v + c];
+                m++;
+            }
+        /* gather with stride v, then pack to m columns */
+        for (size_t i = 0; i < t->n; i++) memmove(part + i * m, part + i * t->v, m * sizeof *part);
+        if (z && remove_confounds(part, t->n, m, z, k, train, NULL, e)) goto done;
+        m = 0;
+        size_t width = 0;
+        for (size_t c = j; c < t->v; c++) width += !done[c] && str_same(subject, t->r->subject[t->column[c]]);
+        for (size_t c = j; c < t->v; c++)
+            if (!done[c] && str_same(subject, t->r->subject[t->column[c]])) {
+                for (size_t i = 0; i < t->n; i++) y[i * t->v + c] = part[i * width + m];
+                m++;
+                done[c] = 1;
+            }
+    }
+    status = 0;
+done:
+    free(part);
+    free(done);
+    return status;
+}
+
+static void train_moments(const double *y, size_t n, size_t stride, const uint8_t *train, double *mean, double *sd)
+{
+    double sum = 0, square = 0, count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (train[i]) {
+            sum += y[i * stride];
+            count++;
+        }
+    *mean = sum / count;
+    for (size_t i = 0; i < n; i++)
+        if (train[i]) square += (y[i * stride] - *mean) * (y[i * stride] - *mean);
+    *sd = sqrt(square / count);
+}
+
+static void z_score(double *y, size_t n, size_t stride, const uint8_t *train)
+{
+    double mean, sd;
+    train_moments(y, n, stride, train, &mean, &sd);
+    for (size_t i = 0; i < n; i++) y[i * stride] = sd > 0 ? (y[i * stride] - mean) / sd : 0;
+}
+
+static size_t find_mean(const targets *t, const char *subject)
+{
+    for (size_t k = 0; k < t->out_v; k++)
+        if (str_same(t->roi[k], "mean") && str_same(t->subject[k], t->group ? "group" : subject)) return k;
+    return SIZE_MAX;
+}
+
+/* The z-scored mean of a subject's neuroids goes into its entry "mean" (group: the mean of those over subjects). */
+static int add_means(double *out, const double *z, const targets *t, const uint8_t *train, err *e)
+{
+    double *sum = mem_new(t->n, sizeof *sum, e);
+    if (!sum) return -1;
+    for (size_t j = 0; j < t->v; j++) {
+        const char *subject = t->r->subject[t->column[j]];
+        bool first = true;
+        for (size_t k = 0; k < j; k++) first = first && !str_same(subject, t->r->subject[t->column[k]]);
+        if (!first) continue;
+        memset(sum, 0, t->n * sizeof *sum);
+        for (size_t c = j; c < t->v; c++)
+            if (str_same(subject, t->r->subject[t->column[c]]))
+                for (size_t i = 0; i < t->n; i++) sum[i] += z[i * t->v + c];
+        z_score(sum, t->n, 1, train);
+        size_t to = find_mean(t, subject);
+        for (size_t i = 0; i < t->n; i++) out[i * t->out_v + to] += sum[i];
+    }
+    free(sum);
+    return 0;
+}
+
+int targets_fold(double *out, const targets *t, const uint8_t *train, bool standardise, err *e)
+{
+    int status = -1;
+    double *y = mem_copy(t->y, t->n * t->v * sizeof *y, e);
+    size_t *people = mem_new(t->out_v + 1, sizeof *people, e);
+    if (!y || !people) goto done;
+    if (t->n_confounds && free_of_confounds(y, t, train, e)) goto done;
+    memset(out, 0, t->n * t->out_v * sizeof *out);
+    for (size_t j = 0; j < t->v; j++) {
+        double *z = y + j;
+        if (!t->group && !t->add_mean && !standardise) {
+            for (size_t i = 0; i < t->n; i++) out[i * t->out_v + t->place[j]] = z[i * t->v];
+            continue;
+        }
+        if (!t->group && !standardise) /* raw for itself, z-scored for the mean */
+            for (size_t i = 0; i < t->n; i++) out[i * t->out_v + t->place[j]] = z[i * t->v];
+        z_score(z, t->n, t->v, train);
+        if (t->group || standardise)
+            for (size_t i = 0; i < t->n; i++) out[i * t->out_v + t->place[j]] += z[i * t->v];
+        people[t->place[j]]++;
+    }
+    if (t->add_mean && add_means(out, y, t, train, e)) goto done;
+    for (size_t k = 0; k < t->out_v && t->group; k++)
+        for (size_t i = 0; i < t->n && people[k]; i++) out[i * t->out_v + k] /= (double)people[k];
+    status = 0;
+done:
+    free(people);
+    free(y);
+    return status;
+}

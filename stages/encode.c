@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* broca-encode: nested cross-validated ridge from features to responses. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broca/encode.h"
+#include "stage.h"
+
+typedef struct {
+    common_options common;
+    const char *responses, *stimuli, *baseline, *units, *target, *folds, *inner, *alphas, *downsample, *alpha_per, *select;
+    const char *highpass, *confounds, *standardize, *save;
+    option_list features, delays, bands;
+    size_t drop_start, candidates;
+    bool allow_random, add_mean;
+} stage_options;
+
+#define AT(field) offsetof(stage_options, field)
+static const option options[] = {
+    { "features", OPT_LIST, AT(features), NULL, "NAME=FILE[:TAP,...]", true, "a feature set; without taps, one for each tap of FILE" },
+    { "responses", OPT_TEXT, AT(responses), NULL, "FILE", false, "what is predicted" },
+    { "stimuli", OPT_TEXT, AT(stimuli), NULL, "FILE", false, "items with groups, for group folds" },
+    { "baseline", OPT_TEXT, AT(baseline), NULL, "A+B", true, "sets that form the baseline band; every other set is fitted alone and with it" },
+    { "bands", OPT_LIST, AT(bands), NULL, "A+B", true, "a further banded fit of these sets" },
+    { "candidates", OPT_COUNT, AT(candidates), "20", NULL, true, "of gamma for banded fits: equal, corners, random draws" },
+    { "units", OPT_TEXT, AT(units), NULL, "FILE", true, "localizer: only its selected units" },
+    { "target", OPT_ENUM, AT(target), "single", "single group", true, "each neuroid, or the mean over subjects" },
+    { "add-mean", OPT_FLAG, AT(add_mean), NULL, NULL, true, "a further neuroid: z-scored mean of a subject's regions" },
+    { "folds", OPT_TEXT, AT(folds), NULL, "SCHEME", true, "contiguous:K,gap=S | group:K | logo | random:K | given:FILE" },
+    { "inner", OPT_TEXT, AT(inner), NULL, "SCHEME", true, "inner folds" },
+    { "allow-random", OPT_FLAG, AT(allow_random), NULL, NULL, true, "let random folds pass, with a warning" },
+    { "alphas", OPT_TEXT, AT(alphas), "-1:6:22", "GRID", true, "penalties, log10 LO:HI:N or a list" },
+    { "alpha-per", OPT_ENUM, AT(alpha_per), "voxel", "voxel all", true, "one alpha for each neuroid, or for all" },
+    { "select", OPT_ENUM, AT(select), "mse", "mse r2 r", true, "inner score that chooses" },
+    { "downsample", OPT_TEXT, AT(downsample), "sum", "HOW", true, "words to samples: sum, mean, lanczos[:a]" },
+    { "delays", OPT_LIST, AT(delays), NULL, "[NAME=]D,...", true, "TRs, or seconds as 2s; default 2-8 s; 0: undelayed" },
+    { "highpass", OPT_TEXT, AT(highpass), "0", "S[,scope=run]", true, "cut-off in seconds, per fold block; 0: none" },
+    { "confounds", OPT_TEXT, AT(confounds), NULL, "NAME", true, "removed within each fold" },
+    { "drop-start", OPT_COUNT, AT(drop_start), "0", NULL, true, "rows at the start of each run" },
+    { "standardize", OPT_TEXT, AT(standardize), "X", "X,Y", true, "columns by training mean and sd: X, Y, X,Y or none" },
+    { "save", OPT_TEXT, AT(save), NULL, "WHAT", true, "prediction, weight, inner (comma-separated)" },
+    COMMON_OPTIONS(stage_options),
+    { 0 }
+};
+static const option_help help = { "encode", "nested cross-validated ridge from features to responses", NULL, NULL };
+
+static int read_downsample(encode_options *o, const char *text, err *e)
+{
+    o->lanczos_lobes = 3;
+    if (str_same(text, "sum")) o->downsample = DOWNSAMPLE_SUM;
+    else if (str_same(text, "mean")) o->downsample = DOWNSAMPLE_MEAN;
+    else if (str_same(text, "lanczos")) o->downsample = DOWNSAMPLE_LANCZOS;
+    else if (str_begins(text, "lanczos:") && !parse_double(text + 8, &o->lanczos_lobes) && o->lanczos_lobes > 0 && o->lanczos_lobes < 100)
+        o->downsample = DOWNSAMPLE_LANCZOS;
+    else return err_set(e, ERR_USAGE, "--downsample is sum, mean or lanczos[:a], not '%s'", text);
+    return 0;
+}
+
+/* Comma-separated words of a text, each of which must be known; flag[i] says which are there. */
+static int read_words(bool *flag, const char *name, const char *text, const char *const *words, err *e)
+{
+    char **part = str_split(text, ',', NULL, e);
+    int status = part ? 0 : -1;
+    for (size_t i = 0; part && part[i] && !status; i++) {
+        status = *part[i] && !str_same(part[i], "none") ? -1 : 0;
+        for (size_t k = 0; words[k] && status; k++)
+            if (str_same(words[k], part[i])) {
+                flag[k] = true;
+                status = 0;
+            }
+        if (status) err_set(e, ERR_USAGE, "--%s: '%s' is not known", name, part[i]);
+    }
+    free(part);
+    return status;
+}
+
+static int translate(encode_options *q, const stage_options *o, stage *s)
+{
+    static const char *const xy[] = { "X", "Y", NULL }, *const saved[] = { "prediction", "weight", "inner", NULL };
+    bool standard[2] = { false, false }, save[3] = { false, false, false };
+    *q = (encode_options){ .features = o->features.at, .n_features = o->features.n, .delays = o->delays.at, .n_delays = o->delays.n,
+                           .baseline = o->baseline, .bands = o->bands.at, .n_bands = o->bands.n, .candidates = o->candidates,
+                           .group = str_same(o->target, "group"), .add_mean = o->add_mean, .folds = o->folds, .inner = o->inner,
+                           .allow_random = o->allow_random, .alpha_shared = str_same(o->alpha_per, "all"),
+                           .select = str_same(o->select, "mse") ? SELECT_MSE : str_same(o->select, "r2") ? SELECT_R2 : SELECT_R,
+                           .confounds = o->confounds, .drop_start = o->drop_start, .units = o->units };
+    if (encode_alphas(&q->alphas, &q->n_alphas, o->alphas, &s->err) || encode_highpass(q, o->highpass, &s->err) ||
+        read_downsample(q, o->downsample, &s->err) || stage_seed(s, &q->seed) ||
+        read_words(standard, "standardize", o->standardize, xy, &s->err) ||
+        (o->save && read_words(save, "save", o->save, saved, &s->err)))
+        return -1;
+    if (q->candidates < 3) return err_set(&s->err, ERR_USAGE, "--candidates is at least 3 (equal weights and the corners)");
+    q->standardise_x = standard[0];
+    q->standardise_y = standard[1];
+    q->save_prediction = save[0];
+    q->save_weight = save[1];
+    q->save_inner = save[2];
+    return 0;
+}
+
+/* The files inside NAME=FILE[:taps], hashed as inputs. */
+static int note_features(stage *s, const option_list *features)
+{
+    for (size_t i = 0; i < features->n; i++) {
+        char path[2048];
+        const char *equals = strchr(features->at[i], '=');
+        if (!equals) return err_set(&s->err, ERR_USAGE, "--features is NAME=FILE[:tap,...], not '%s'", features->at[i]);
+        snprintf(path, sizeof path, "%s", equals + 1);
+        char *colon = strrchr(path, ':');
+        if (!file_exists(path) && colon) *colon = 0;
+        if (stage_input(s, "features", path)) return -1;
+    }
+    return 0;
+}
+
+static double mean_r(const encoded_set *s, size_t v)
+{
+    double sum = 0;
+    for (size_t j = 0; j < v; j++) sum += s->r_mean[j];
+    return sum / (double)v;
+}
+
+static void say(stage *s, const encoded *x)
+{
+    const encoded_set *best = NULL, *base = NULL;
+    for (size_t i = 0; i < x->n_sets; i++) {
+        const encoded_set *t = &x->sets[i];
+        if (str_same(t->kind, "baseline")) base = t;
+        else if (str_same(t->kind, "model") && (!best || mean_r(t, x->v) > mean_r(best, x->v))) best = t;
+    }
+    char text[300] = "";
+    if (base) snprintf(text, sizeof text, "; baseline mean r %.3f", mean_r(base, x->v));
+    stage_result(s, "%zu sets × %zu folds × %zu neuroids; highest mean r %.3f (%s, chosen on test data: no result)%s", x->n_sets, x->folds,
+                 x->v, best ? mean_r(best, x->v) : 0, best ? best->name : "none", text);
+}
+
+int main(int argc, char **argv)
+{
+    stage_options o;
+    stage s;
+    encode_options q = { 0 };
+    responses *r = NULL;
+    stimuli *x = NULL;
+    encoded *result = NULL;
+    buffer plan = { 0 };
+    if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
+    if (translate(&q, &o, &s) || stage_needs(&s, "responses", o.responses)) goto done;
+    if (!o.common.dry_run && stage_needs(&s, "out", o.common.out)) goto done;
+    if (stage_input(&s, "responses", o.responses) || note_features(&s, &o.features)) goto done;
+    if (o.stimuli && (stage_input(&s, "stimuli", o.stimuli) || stimuli_read(&x, o.stimuli, &s.err))) goto done;
+    if (o.units && stage_input(&s, "units", o.units)) goto done;
+    if (responses_read(&r, o.responses, &s.err)) goto done;
+    if (o.common.dry_run && encode_plan(&plan, r, x, &q, &s.err)) goto done;
+    if (stage_plan(&s, "%s", plan.at)) goto done;
+    if (encode(&result, r, x, &q, &s.err)) goto done;
+    store *product = stage_create(&s, "encoding");
+    if (!product || encoded_put(product, result, &q, &s.err) || stage_commit(&s)) goto done;
+    say(&s, result);
+done:
+    encoded_free(result);
+    responses_free(r);
+    stimuli_free(x);
+    free(q.alphas);
+    free(plan.at);
+    return stage_end(&s);
+}
