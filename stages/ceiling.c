@@ -7,7 +7,7 @@
 
 typedef struct {
     common_options common;
-    const char *responses, *method, *target, *folds, *highpass, *confounds;
+    const char *responses, *stimuli, *method, *target, *folds, *highpass, *confounds;
     size_t drop_start, draws, splits;
     double average;
     bool add_mean, allow_random;
@@ -16,6 +16,7 @@ typedef struct {
 #define AT(field) offsetof(stage_options, field)
 static const option options[] = {
     { "responses", OPT_TEXT, AT(responses), NULL, "FILE", false, "responses" },
+    { "stimuli", OPT_TEXT, AT(stimuli), NULL, "FILE", false, "the stimuli, where folds go by their groups" },
     { "method", OPT_ENUM, AT(method), "isc", "isc splithalf snr", true,
       "isc: subjects against one another; splithalf, snr: repeats of items, or subjects" },
     { "target", OPT_ENUM, AT(target), "single", "group single", true, "the mean over subjects, or one subject" },
@@ -23,16 +24,21 @@ static const option options[] = {
     { "highpass", OPT_TEXT, AT(highpass), NULL, "S[,scope=fold|run]", true, "high-pass filter, seconds, as encode" },
     { "confounds", OPT_TEXT, AT(confounds), NULL, "NAME", true, "confounds to remove in every fold, as encode" },
     { "drop-start", OPT_COUNT, AT(drop_start), "0", NULL, true, "rows dropped at the start of every run, as encode" },
-    { "add-mean", OPT_FLAG, AT(add_mean), NULL, NULL, true, "an entry 'mean': the z-scored mean of each subject's ROIs" },
-    { "draws", OPT_COUNT, AT(draws), "2000", NULL, true, "isc: bootstrap draws over subjects and folds; 0: no interval" },
+    { "add-mean", OPT_FLAG, AT(add_mean), NULL, NULL, true,
+      "an entry 'mean': the z-scored mean of each subject's ROIs" },
+    { "draws", OPT_COUNT, AT(draws), "2000", NULL, true,
+      "isc: bootstrap draws over subjects and folds; 0: no interval" },
     { "splits", OPT_COUNT, AT(splits), "100", NULL, true, "splithalf: random halves" },
-    { "average", OPT_REAL, AT(average), "0", NULL, true, "splithalf, snr: replicates averaged in the target; 0: one, or all for group" },
+    { "average", OPT_REAL, AT(average), "0", NULL, true,
+      "splithalf, snr: replicates averaged in the target; 0: one, or all for group" },
     { "allow-random", OPT_FLAG, AT(allow_random), NULL, NULL, true, "accept random folds" },
     COMMON_OPTIONS(stage_options),
     { 0 }
 };
-static const option_help help = { "ceiling", "the score that a perfect model would get on these responses", NULL,
-                                  "Say the same folds, filter, confounds and rows as to encode: score divides like by like.\n" };
+static const option_help help = {
+    "ceiling", "the score that a perfect model would get on these responses", NULL,
+    "Say the same folds, filter, confounds and rows as to encode: score divides like by like.\n"
+};
 
 static int choose(ceiling_options *c, const stage_options *o, stage *s)
 {
@@ -57,8 +63,22 @@ static void tell(stage *s, const stage_options *o, const ceiling *c)
 {
     char interval[64] = "";
     if (!isnan(c->average_lo)) snprintf(interval, sizeof interval, " [%.3f, %.3f]", c->average_lo, c->average_hi);
-    stage_result(s, "ceiling of r, %s: %.3f%s, mean of %zu ROIs (%zu without a ceiling), %zu subjects, %zu rows dropped",
+    stage_result(s,
+                 "ceiling of r, %s: %.3f%s, mean of %zu ROIs (%zu without a ceiling), %zu subjects, %zu rows dropped",
                  o->target, c->average, interval, c->n_average, c->n_undefined, c->subjects, o->drop_start);
+}
+
+/* Groups of items, where the responses do not hold them. */
+static int join_stimuli(stage *s, const stage_options *o, responses *r)
+{
+    stimuli *x = NULL;
+    int status = -1;
+    if (!o->stimuli) return 0;
+    if (stage_input(s, "stimuli", o->stimuli) || stimuli_read(&x, o->stimuli, &s->err)) goto done;
+    status = ceiling_groups(r, x, &s->err);
+done:
+    stimuli_free(x);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -72,6 +92,7 @@ int main(int argc, char **argv)
     if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
     if (stage_needs(&s, "responses", o.responses) || choose(&c, &o, &s)) goto done;
     if (stage_input(&s, "responses", o.responses) || responses_read(&r, o.responses, &s.err)) goto done;
+    if (join_stimuli(&s, &o, r)) goto done;
     if (stage_plan(&s, "ceiling of %zu neuroids, %zu presentations, target %s", r->v, r->n, o.target)) goto done;
     if (ceiling_estimate(&result, r, &c, &s.err)) goto done;
     product = stage_create(&s, "ceiling");

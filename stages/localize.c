@@ -13,25 +13,32 @@ typedef struct {
 
 #define AT(field) offsetof(stage_options, field)
 static const option options[] = {
-    { "activations", OPT_LIST, AT(activations), NULL, "FILE", false, "activations, a row an item; several: more taps or more items" },
+    { "activations", OPT_LIST, AT(activations), NULL, "FILE", false,
+      "activations, a row an item; several: more taps or more items" },
     { "stimuli", OPT_TEXT, AT(stimuli), NULL, "FILE", false, "the stimuli with their conditions" },
     { "contrast", OPT_TEXT, AT(contrast), NULL, "S-N", true, "conditions: units that respond more to S than to N" },
     { "select", OPT_TEXT, AT(select), "top:1%", "top:1%|k:N|q:X|range:A-B", true,
       "share, number, q < X with t > 0, or percentiles of t" },
     { "per", OPT_ENUM, AT(per), "model", "layer model", true, "select in each tap, or in all taps together" },
-    { "test", OPT_ENUM, AT(test), "welch", "welch paired onesample", true, "t test; paired: k-th S with k-th N; onesample: S against 0" },
+    { "test", OPT_ENUM, AT(test), "welch", "welch paired onesample", true,
+      "t test; paired: k-th S with k-th N; onesample: S against 0" },
     { "match", OPT_ENUM, AT(match), "tokens", "tokens covariate none", true,
       "token counts: matched pairs and covariate, covariate alone, or left as they are" },
     COMMON_OPTIONS(stage_options),
     { 0 }
 };
-static const option_help help = { "localize", "units of a model that respond more to one condition than to another", NULL, NULL };
+static const option_help help = { "localize", "units of a model that respond more to one condition than to another",
+                                  NULL, NULL };
 
 static int choose(localize_options *l, const stage_options *o, stage *s)
 {
     *l = localize_defaults();
-    l->test = str_same(o->test, "welch") ? LOCALIZE_WELCH : str_same(o->test, "paired") ? LOCALIZE_PAIRED : LOCALIZE_ONE_SAMPLE;
-    l->match = str_same(o->match, "tokens") ? MATCH_TOKENS : str_same(o->match, "covariate") ? MATCH_COVARIATE : MATCH_NONE;
+    l->test = str_same(o->test, "welch")    ? LOCALIZE_WELCH
+              : str_same(o->test, "paired") ? LOCALIZE_PAIRED
+                                            : LOCALIZE_ONE_SAMPLE;
+    l->match = str_same(o->match, "tokens")      ? MATCH_TOKENS
+               : str_same(o->match, "covariate") ? MATCH_COVARIATE
+                                                 : MATCH_NONE;
     if (l->test != LOCALIZE_WELCH && l->match != MATCH_NONE && parsed_given(s->parsed, "match"))
         return err_set(&s->err, ERR_USAGE, "--match %s goes with --test welch", o->match);
     if (l->test != LOCALIZE_WELCH) l->match = MATCH_NONE;
@@ -61,15 +68,16 @@ static void tell(const localizer *l)
         log_info("%zu pairs within 2 tokens: %.1f against %.1f", l->pairs, l->matched_pos, l->matched_neg);
     if (*l->why) log_warn("token counts: %s", l->why);
     if (!isnan(l->common))
-        log_info("%.0f %% of the selected units are selected by all %zu t maps (unmatched, matched, covariate)", 100 * l->common,
-                 l->n_maps);
-    if (l->n_infinite) log_warn("%zu units have no variance in either condition: kept out, listed in /kept_out", l->n_infinite);
+        log_info("%.0f %% of the selected units are selected by all %zu t maps (unmatched, matched, covariate)",
+                 100 * l->common, l->n_maps);
+    if (l->n_infinite)
+        log_warn("%zu units have no variance in either condition: kept out, listed in /kept_out", l->n_infinite);
 }
 
 static void conclude(stage *s, const stage_options *o, const localizer *l)
 {
-    stage_result(s, "%s: %zu of %zu units selected (%s), %zu and %zu items, token counts: %s", o->contrast, l->n_selected, l->units,
-                 o->select, l->used_pos, l->used_neg, localize_match_name(l->used));
+    stage_result(s, "%s: %zu of %zu units selected (%s), %zu and %zu items, token counts: %s", o->contrast,
+                 l->n_selected, l->units, o->select, l->used_pos, l->used_neg, localize_match_name(l->used));
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* broca-score: encodings and ceilings into a table of scores. */
 #include <math.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "broca/score.h"
 #include "stage.h"
@@ -14,15 +14,15 @@ typedef struct {
 } stage_options;
 
 #define AT(field) offsetof(stage_options, field)
-static const option options[] = {
-    { "encoding", OPT_LIST, AT(encoding), NULL, "FILE", false, "encodings; several: more models or targets" },
-    { "ceiling", OPT_LIST, AT(ceiling), NULL, "FILE", false, "ceilings, one a target" },
-    { "aggregate", OPT_ENUM, AT(aggregate), "subject", "subject median pooled", true,
-      "mean over neuroids then subjects; medians; or the median over all neuroids" },
-    { "layer", OPT_TEXT, AT(layer), "nested", "nested|TAP", true, "chosen inside the training data of each fold, or one tap" },
-    COMMON_OPTIONS(stage_options),
-    { 0 }
-};
+static const option options[] = { { "encoding", OPT_LIST, AT(encoding), NULL, "FILE", false,
+                                    "encodings; several: more models or targets" },
+                                  { "ceiling", OPT_LIST, AT(ceiling), NULL, "FILE", false, "ceilings, one a target" },
+                                  { "aggregate", OPT_ENUM, AT(aggregate), "subject", "subject median pooled", true,
+                                    "mean over neuroids then subjects; medians; or the median over all neuroids" },
+                                  { "layer", OPT_TEXT, AT(layer), "nested", "nested|TAP", true,
+                                    "chosen inside the training data of each fold, or one tap" },
+                                  COMMON_OPTIONS(stage_options),
+                                  { 0 } };
 static const option_help help = { "score", "encodings and ceilings into a table of scores", NULL,
                                   "Beside the product FILE.h5 the same rows are written to FILE.tsv.\n" };
 
@@ -48,8 +48,9 @@ static void warn(const scores *x)
     if (x->n_nan) log_warn("%zu correlations of constant predictions or responses count as 0", x->n_nan);
     if (!x->exact_pooling) log_warn("an encoding holds no sums of squares: pooled R2 is the mean of the folds' R2");
     if (x->n_no_ratio)
-        log_warn("%zu ROIs: fewer than 10 subjects and a lower bound of their mutual r <= .05; not divided by the ceiling",
-                 x->n_no_ratio);
+        log_warn(
+            "%zu ROIs: fewer than 10 subjects and a lower bound of their mutual r <= .05; not divided by the ceiling",
+            x->n_no_ratio);
 }
 
 /* The first sentence's number for each model that has one. */
@@ -78,7 +79,8 @@ int main(int argc, char **argv)
     if (stage_begin(&s, argc, argv, &help, options, &o, &o.common) || read_inputs(&s, &o)) goto done;
     score_options how = { str_same(o.aggregate, "subject")  ? AGGREGATE_SUBJECT
                           : str_same(o.aggregate, "median") ? AGGREGATE_MEDIAN
-                                                            : AGGREGATE_POOLED, o.layer };
+                                                            : AGGREGATE_POOLED,
+                          o.layer };
     if (stage_plan(&s, "scores of %zu encodings with %zu ceilings", o.encoding.n, o.ceiling.n)) goto done;
     if (score(&x, o.encoding.at, o.encoding.n, o.ceiling.at, o.ceiling.n, &how, &s.err)) goto done;
     warn(x);

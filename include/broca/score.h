@@ -3,20 +3,17 @@
  *
  * Rows (scores.tsv, and the columns below /row of kind `scores`):
  *   model       NAME of the feature set; "baseline"; a group of seeds "untrained" for untrained.s1, untrained.s2, ...
- *   layer       "nested": in every outer fold the layer with the best inner score averaged over the subject's neuroids; a tap's
- *               name for the layer curve (or for --layer NAME); "" for the baseline
- *   kind        plain (the model alone), joint (baseline + model), baseline
- *   target      group, single
- *   roi         a ROI, or "average": the average of the ROIs' scores (never a mean time course)
- *   subject     "group"; a subject; "all": over subjects
- *   measure     r (mean over folds), r2 (pooled, about training means), delta_r, delta_r2 (joint - baseline)
+ *   layer       "nested": in every outer fold the layer with the best inner score averaged over the subject's neuroids;
+ * a tap's name for the layer curve (or for --layer NAME); "" for the baseline kind        plain (the model alone),
+ * joint (baseline + model), baseline target      group, single roi         a ROI; "mean": the mean time course of
+ * --add-mean; "average": the average of the ROIs' scores, without "mean" subject     "group"; a subject; "all": over
+ * subjects measure     r (mean over folds), r2 (pooled, about training means), delta_r, delta_r2 (joint - baseline)
  *   value       constant predictions count as r = 0 (attribute n_nan)
  *   ceiling     of the same target; of r, or squared for r2; single subjects: c_s/sqrt(rho_(S-1)); NaN if there is none
- *   normalised  value/ceiling, aggregated first, then divided, over the ROIs that have a ceiling; NaN if none, or if fewer than 10
- *               subjects leave the agreement in doubt (lower bound of the mean r <= .05)
- *   lo, hi, p   NaN until intervals and nulls are stored by encode; for a group of seeds lo and hi are the range over seeds
- *   n           subject rows: neuroids; "all": subjects; a group of seeds: seeds
- *   interval    what lo and hi are: "none", "range over seeds"
+ *   normalised  value/ceiling, aggregated first, then divided, over the ROIs that have a ceiling; NaN if none, or if
+ * fewer than 10 subjects leave the agreement in doubt (lower bound of the mean r <= .05) lo, hi, p   NaN until
+ * intervals and nulls are stored by encode; for a group of seeds lo and hi are the range over seeds n           subject
+ * rows: neuroids; "all": subjects; a group of seeds: seeds interval    what lo and hi are: "none", "range over seeds"
  *   units, baseline   what the encoding says about them */
 #ifndef BROCA_SCORE_H
 #define BROCA_SCORE_H
@@ -44,7 +41,7 @@ typedef struct {
 /* Which layer was chosen: fold by fold for the target's neuroids. */
 typedef struct {
     const char *model, *kind, *target, *subject, *layer;
-    size_t fold;         /* from 1 */
+    size_t fold; /* from 1 */
 } score_choice;
 
 /* The best layer on test data, for comparison: never used. */
@@ -58,15 +55,16 @@ typedef struct {
     score_row *rows;
     score_choice *choices;
     score_oracle *oracles;
-    size_t n_nan;        /* fold correlations that were undefined and count 0 */
-    size_t n_no_ratio;   /* ROIs with a ceiling that is too uncertain to divide by */
-    bool exact_pooling;  /* pooled R² from sums of squares; else the mean of the folds' R² */
+    size_t n_nan;       /* fold correlations that were undefined and count 0 */
+    size_t n_no_ratio;  /* ROIs with a ceiling that is too uncertain to divide by */
+    bool exact_pooling; /* pooled R² from sums of squares; else the mean of the folds' R² */
     arena *memory;
 } scores;
 
-/* Fails: not an encoding, damaged shapes, a ceiling of another target or metric, the same model twice, an unknown layer. */
-int score(scores **out, const char *const *encodings, size_t n, const char *const *ceilings, size_t m, const score_options *o,
-          err *e);
+/* Fails: not an encoding, damaged shapes, a ceiling of another target or metric, the same model twice, an unknown
+ * layer. */
+int score(scores **out, const char *const *encodings, size_t n, const char *const *ceilings, size_t m,
+          const score_options *o, err *e);
 /* The row, or NULL. */
 const score_row *score_find(const scores *s, const char *model, const char *layer, const char *kind, const char *target,
                             const char *roi, const char *subject, const char *measure);

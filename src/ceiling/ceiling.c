@@ -26,10 +26,30 @@ int ceiling_highpass(ceiling_options *o, const char *text, err *e)
     return 0;
 }
 
+int ceiling_groups(responses *r, const stimuli *x, err *e)
+{
+    if (r->group || !x->group) return 0;
+    char **group = arena_get(r->memory, r->n * sizeof *group, e);
+    if (!group) return -1;
+    for (size_t i = 0; i < r->n; i++) {
+        size_t at = r->id[i] ? stimuli_find(x, r->id[i]) : SIZE_MAX;
+        if (at == SIZE_MAX) {
+            err_set(e, ERR_INPUT, "presentation %zu (%s) is not among the stimuli", i + 1,
+                    r->id[i] ? r->id[i] : "without id");
+            return err_hint(e, "give the stimuli of these responses, or leave --stimuli out");
+        }
+        group[i] = arena_text(r->memory, x->group[at], strlen(x->group[at]), e);
+        if (!group[i]) return -1;
+    }
+    r->group = group;
+    return 0;
+}
+
 static double *missing(size_t n, err *e)
 {
     double *x = mem_new(n, sizeof *x, e);
-    for (size_t i = 0; x && i < n; i++) x[i] = NAN;
+    for (size_t i = 0; x && i < n; i++)
+        x[i] = NAN;
     return x;
 }
 
@@ -52,8 +72,8 @@ static int make_room(ceiling *c, const ceiling_data *d, bool add_mean, err *e)
     c->loo = missing(c->n * c->subjects, e);
     c->corrected = missing(c->n * c->subjects, e);
     c->average = c->average_lo = c->average_hi = NAN;
-    if (!c->memory || !c->roi || !c->subject || !c->n_subjects || !c->mean_r || !c->mean_r_lo || !c->mean_r_hi || !c->value ||
-        !c->lo || !c->hi || !c->loo || !c->corrected)
+    if (!c->memory || !c->roi || !c->subject || !c->n_subjects || !c->mean_r || !c->mean_r_lo || !c->mean_r_hi ||
+        !c->value || !c->lo || !c->hi || !c->loo || !c->corrected)
         return -1;
     for (size_t g = 0; g < c->n; g++) {
         const char *name = g < d->rois ? d->roi_name[g] : "mean";
@@ -73,8 +93,8 @@ static void finish(ceiling *c, const ceiling_data *d)
     for (size_t g = 0; g < c->n; g++) {
         if (isnan(c->value[g])) {
             c->n_undefined++;
-            log_warn("%s: no ceiling: the agreement between listenings is not above 0 (r̄ %.3f, lower bound %.3f)", c->roi[g],
-                     c->mean_r[g], c->mean_r_lo[g]);
+            log_warn("%s: no ceiling: the agreement between listenings is not above 0 (r̄ %.3f, lower bound %.3f)",
+                     c->roi[g], c->mean_r[g], c->mean_r_lo[g]);
         } else if (g < d->rois) {
             sum += c->value[g];
             c->n_average++;
@@ -91,8 +111,9 @@ int ceiling_estimate(ceiling **out, const responses *r, const ceiling_options *o
     ceiling *c = mem_new(1, sizeof *c, e);
     *out = NULL;
     if (!c || ceiling_data_new(&d, r, o, e) || make_room(c, d, o->add_mean, e)) goto done;
-    if (o->method == CEILING_ISC ? ceiling_isc(c, d, o, e)
-        : o->method == CEILING_SPLITHALF ? ceiling_halves(c, d, o, e) : ceiling_snr(c, d, o, e))
+    if (o->method == CEILING_ISC         ? ceiling_isc(c, d, o, e)
+        : o->method == CEILING_SPLITHALF ? ceiling_halves(c, d, o, e)
+                                         : ceiling_snr(c, d, o, e))
         goto done;
     finish(c, d);
     *out = c;

@@ -25,7 +25,9 @@ static int kept_rows(size_t **out, size_t *count, const responses *r, size_t dro
         seen = i > 0 && (!r->run || r->run[i] == r->run[i - 1]) ? seen + 1 : 0;
         if (seen >= drop) rows[(*count)++] = i;
     }
-    if (*count < 4) return err_set(e, ERR_INPUT, "%zu rows are left of %zu after %zu are dropped from each run", *count, r->n, drop);
+    if (*count < 4)
+        return err_set(e, ERR_INPUT, "%zu rows are left of %zu after %zu are dropped from each run", *count, r->n,
+                       drop);
     return 0;
 }
 
@@ -59,8 +61,10 @@ static int index_columns(ceiling_data *d, err *e)
         cells += d->width[g] * d->subjects;
     }
     if (!(d->column = mem_new(cells, sizeof *d->column, e))) return -1;
-    for (size_t i = 0; i < cells; i++) d->column[i] = SIZE_MAX;
-    for (size_t k = 0; k < d->v; k++) d->column[d->first[d->roi[k]] + d->place[k] * d->subjects + d->subject[k]] = k;
+    for (size_t i = 0; i < cells; i++)
+        d->column[i] = SIZE_MAX;
+    for (size_t k = 0; k < d->v; k++)
+        d->column[d->first[d->roi[k]] + d->place[k] * d->subjects + d->subject[k]] = k;
     return 0;
 }
 
@@ -80,7 +84,8 @@ static int take_columns(ceiling_data *d, const responses *r, const size_t *rows,
             log_warn("neuroid %s %s is constant or holds a NaN: left out of the ceiling", r->subject[j], r->roi[j]);
             continue;
         }
-        size_t s = name_index(d->subject_name, &d->subjects, r->subject[j]), g = name_index(d->roi_name, &d->rois, r->roi[j]);
+        size_t s = name_index(d->subject_name, &d->subjects, r->subject[j]),
+               g = name_index(d->roi_name, &d->rois, r->roi[j]);
         d->subject[d->v] = s;
         d->roi[d->v] = g;
         from[d->v++] = j;
@@ -92,7 +97,8 @@ static int take_columns(ceiling_data *d, const responses *r, const size_t *rows,
     d->y = mem_new(d->n * d->v, sizeof *d->y, e);
     if (!d->y || index_columns(d, e)) goto failed;
     for (size_t i = 0; i < d->n; i++)
-        for (size_t k = 0; k < d->v; k++) d->y[i * d->v + k] = r->data[rows[i] * r->v + from[k]];
+        for (size_t k = 0; k < d->v; k++)
+            d->y[i * d->v + k] = r->data[rows[i] * r->v + from[k]];
     free(from);
     return 0;
 failed:
@@ -195,8 +201,10 @@ static const confound *find_confound(const responses *r, const char *name, const
     for (size_t i = 0; i < r->n_confounds; i++) {
         const confound *c = &r->confounds[i];
         if (!str_same(c->name, name)) continue;
-        if (!c->subject) common = c;
-        else if (str_same(c->subject, subject)) return c;
+        if (!c->subject)
+            common = c;
+        else if (str_same(c->subject, subject))
+            return c;
     }
     return common;
 }
@@ -219,15 +227,16 @@ static int take_confounds(ceiling_data *d, const responses *r, const size_t *row
             for (size_t k = 0; k < c->k; k++) {
                 z[i * c->k + k] = c->at[rows[i] * c->k + k];
                 if (!isfinite(z[i * c->k + k]))
-                    return err_set(e, ERR_INPUT, "confounds '%s' of %s: row %zu, column %zu is not a finite number", name,
-                                   d->subject_name[s], rows[i], k);
+                    return err_set(e, ERR_INPUT, "confounds '%s' of %s: row %zu, column %zu is not a finite number",
+                                   name, d->subject_name[s], rows[i], k);
             }
     }
     return 0;
 }
 
 /* The same operator on responses and confounds; else removing the confounds would put slow drift back. */
-static int filter(ceiling_data *d, const responses *r, const row_facts *x, const folds *f, const ceiling_options *o, err *e)
+static int filter(ceiling_data *d, const responses *r, const row_facts *x, const folds *f, const ceiling_options *o,
+                  err *e)
 {
     int status = -1;
     int32_t *block;
@@ -239,7 +248,8 @@ static int filter(ceiling_data *d, const responses *r, const row_facts *x, const
     for (size_t s = 0; d->confound && s < d->subjects; s++)
         if (highpass(d->confound[s], d->n, d->confound_k[s], block, r->tr, o->highpass_s, e)) goto done;
     if (f && !o->scope_run && (double)d->n / (double)f->count * r->tr < o->highpass_s / 2)
-        log_warn("test blocks of %.0f s are shorter than half of the high-pass cut-off of %g s: the filter takes signal away",
+        log_warn("test blocks of %.0f s are shorter than half of the high-pass cut-off of %g s: the filter takes "
+                 "signal away",
                  (double)d->n / (double)f->count * r->tr, o->highpass_s);
     status = 0;
 done:
@@ -257,7 +267,8 @@ int ceiling_data_new(ceiling_data **out, const responses *r, const ceiling_optio
     const char *text = scheme_of(r, o);
     int32_t *given = NULL;
     ceiling_data *d = mem_new(1, sizeof *d, e);
-    if (!d || kept_rows(&rows, &d->n, r, o->drop_start, e) || take_columns(d, r, rows, e) || take_rows(&x, d, r, rows, e))
+    if (!d || kept_rows(&rows, &d->n, r, o->drop_start, e) || take_columns(d, r, rows, e) ||
+        take_rows(&x, d, r, rows, e))
         goto done;
     if (!text) {
         err_set(e, ERR_USAGE, "the responses have neither a tr nor groups: --folds is needed");
@@ -270,7 +281,8 @@ int ceiling_data_new(ceiling_data **out, const responses *r, const ceiling_optio
         if (fold_scheme_parse(&scheme, text, e)) goto done;
         if (scheme.kind == FOLD_GIVEN) {
             if (given_folds(&given, &scheme, r->n, e)) goto done;
-            for (size_t i = 0; i < d->n; i++) given[i] = given[rows[i]];
+            for (size_t i = 0; i < d->n; i++)
+                given[i] = given[rows[i]];
         }
         if (make_folds(d, &made, &x, given, text, o->allow_random, &scheme, e)) goto done;
     }
@@ -293,7 +305,8 @@ done:
 void ceiling_data_free(ceiling_data *d)
 {
     if (!d) return;
-    for (size_t s = 0; d->confound && s < d->subjects; s++) free(d->confound[s]);
+    for (size_t s = 0; d->confound && s < d->subjects; s++)
+        free(d->confound[s]);
     free(d->confound);
     free(d->confound_k);
     free(d->y);

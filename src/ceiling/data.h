@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Responses as the ceiling needs them: usable columns known by (ROI, place within ROI, subject), filtered, with folds. */
+/* Responses as the ceiling needs them: usable columns known by (ROI, place within ROI, subject), filtered, with folds.
+ */
 #ifndef CEILING_DATA_H
 #define CEILING_DATA_H
 
@@ -7,19 +8,19 @@
 #include "broca/num.h"
 
 typedef struct {
-    size_t n, v;              /* rows kept, usable neuroids */
-    double *y;                /* [n×v] filtered, columns sorted by subject */
+    size_t n, v;                   /* rows kept, usable neuroids */
+    double *y;                     /* [n×v] filtered, columns sorted by subject */
     size_t *subject, *roi, *place; /* [v] */
     size_t subjects, rois;
     char **subject_name, **roi_name; /* borrowed from the responses */
-    size_t *width;            /* [rois] places */
-    size_t *first, *column;   /* column[first[roi] + place·subjects + subject], SIZE_MAX: none */
-    char **id;                /* [n] borrowed */
-    int32_t *repeat;          /* [n] or NULL */
+    size_t *width;                   /* [rois] places */
+    size_t *first, *column;          /* column[first[roi] + place·subjects + subject], SIZE_MAX: none */
+    char **id;                       /* [n] borrowed */
+    int32_t *repeat;                 /* [n] or NULL */
     size_t folds;
-    uint8_t *test, *train;    /* [folds×n] */
-    double **confound;        /* [subjects] [n×k], filtered; NULL: none */
-    size_t *confound_k;       /* [subjects] */
+    uint8_t *test, *train; /* [folds×n] */
+    double **confound;     /* [subjects] [n×k], filtered; NULL: none */
+    size_t *confound_k;    /* [subjects] */
     size_t n_excluded;
     char folds_text[128];
 } ceiling_data;
@@ -38,12 +39,13 @@ int ceiling_matched(const ceiling_data *d, err *e);
 int ceiling_isc(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
 int ceiling_halves(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
 int ceiling_snr(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
-/* Items that were presented several times: item [n] numbers the item of a row; returns the largest number of repeats. */
+/* Items that were presented several times: item [n] numbers the item of a row; returns the largest number of repeats.
+ */
 int ceiling_repeats(size_t *item, size_t *items, size_t *most, const ceiling_data *d, err *e);
 
-/* Hands every table of replicates of fold f to take: d [items×repeats], NaN where one is missing. Replicates are subjects for
- * the group target, else presentations of an item (per neuroid), or subjects again where nothing is repeated. entry: ROI, or
- * d->rois for the mean. */
+/* Hands every table of replicates of fold f to take: d [items×repeats], NaN where one is missing. Replicates are
+ * subjects for the group target, else presentations of an item (per neuroid), or subjects again where nothing is
+ * repeated. entry: ROI, or d->rois for the mean. */
 typedef int (*ceiling_take)(void *into, const double *cells, size_t items, size_t repeats, size_t entry, err *e);
 int ceiling_tables(const ceiling_data *d, size_t f, const ceiling_options *o, ceiling_take take, void *into, err *e);
 

@@ -16,7 +16,8 @@ int ceiling_matched(const ceiling_data *d, err *e)
     for (size_t g = 0; g < d->rois; g++)
         for (size_t s = 0; s < d->subjects; s++) {
             size_t have = 0;
-            for (size_t p = 0; p < d->width[g]; p++) have += ceiling_column(d, g, p, s) != SIZE_MAX;
+            for (size_t p = 0; p < d->width[g]; p++)
+                have += ceiling_column(d, g, p, s) != SIZE_MAX;
             if (have == 0 || have == d->width[g]) continue;
             err_set(e, ERR_INPUT, "ROI %s: subject %s has %zu usable neuroids, another has %zu; they cannot be matched",
                     d->roi_name[g], d->subject_name[s], have, d->width[g]);
@@ -36,7 +37,8 @@ int ceiling_fold(double *out, const ceiling_data *d, size_t f, err *e)
     if (!own || !z) goto done;
     for (size_t s = 0; s < d->subjects; s++) {
         size_t w = 0, at = 0;
-        for (size_t j = 0; j < d->v; j++) w += d->subject[j] == s;
+        for (size_t j = 0; j < d->v; j++)
+            w += d->subject[j] == s;
         for (size_t i = 0; i < d->n; i++)
             for (size_t j = 0; j < d->v; j++)
                 if (d->subject[j] == s) own[at++] = d->y[i * d->v + j];
@@ -61,7 +63,8 @@ int ceiling_mean_series(double *mean, const double *z, const ceiling_data *d, si
     memset(mean, 0, d->n * d->subjects * sizeof *mean);
     for (size_t j = 0; j < d->v; j++) {
         double weight = 1 / (double)d->width[d->roi[j]]; /* a ROI counts once, however many neuroids it has */
-        for (size_t i = 0; i < d->n; i++) mean[i * d->subjects + d->subject[j]] += weight * z[i * d->v + j];
+        for (size_t i = 0; i < d->n; i++)
+            mean[i * d->subjects + d->subject[j]] += weight * z[i * d->v + j];
     }
     return series_zscore(mean, d->n, d->subjects, d->train + f * d->n, e);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Split halves (METHODS 4.2): r between the means of two random halves of the replicates, averaged over folds and neuroids of
- * a ROI, Spearman-Brown, median over splits. */
+/* Split halves (METHODS 4.2): r between the means of two random halves of the replicates, averaged over folds and
+ * neuroids of a ROI, Spearman-Brown, median over splits. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -8,10 +8,10 @@
 
 typedef struct {
     const ceiling_options *o;
-    double *sum;      /* [entries×splits] of r */
-    double *count;    /* [entries] tables */
-    size_t *repeats;  /* [entries] */
-    size_t *order;    /* scratch [most repeats] */
+    double *sum;     /* [entries×splits] of r */
+    double *count;   /* [entries] tables */
+    size_t *repeats; /* [entries] */
+    size_t *order;   /* scratch [most repeats] */
     size_t room;
     size_t n_nan;
 } halves;
@@ -51,11 +51,14 @@ static int take(void *into, const double *cells, size_t items, size_t repeats, s
         h->room = repeats;
     }
     for (size_t k = 0; k < h->o->splits; k++) {
-        for (size_t i = 0; i < repeats; i++) h->order[i] = i;
+        for (size_t i = 0; i < repeats; i++)
+            h->order[i] = i;
         rng_shuffle(h->order, repeats, h->o->seed, RNG_SPLITS, (uint32_t)k, 0);
         double r = pearson(a, b, means(a, b, cells, items, repeats, h->order));
-        if (isnan(r)) h->n_nan++; /* constant half: 0 with a count, as in scores */
-        else h->sum[entry * h->o->splits + k] += r;
+        if (isnan(r))
+            h->n_nan++; /* constant half: 0 with a count, as in scores */
+        else
+            h->sum[entry * h->o->splits + k] += r;
     }
     h->count[entry]++;
     if (repeats > h->repeats[entry]) h->repeats[entry] = repeats;
@@ -77,7 +80,8 @@ int ceiling_halves(ceiling *c, const ceiling_data *d, const ceiling_options *o, 
     for (size_t g = 0; g < c->n; g++) {
         double repeats = (double)h.repeats[g], m = o->average > 0 ? o->average : o->group ? repeats : 1;
         if (h.count[g] == 0) continue;
-        for (size_t k = 0; k < o->splits; k++) rho[k] = spearman_brown(h.sum[g * o->splits + k] / h.count[g], 2);
+        for (size_t k = 0; k < o->splits; k++)
+            rho[k] = spearman_brown(h.sum[g * o->splits + k] / h.count[g], 2);
         double reliability = median_f8(rho, o->splits); /* of the mean of all replicates */
         c->n_subjects[g] = (int32_t)h.repeats[g];
         c->mean_r[g] = spearman_brown(reliability, 1 / repeats);

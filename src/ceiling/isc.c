@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Inter-subject correlation (METHODS 4.4): r̄ over pairs and folds, then the root; leave-one-out values corrected for the
- * finite number of others; interval by bootstrap over subjects × folds. */
+/* Inter-subject correlation (METHODS 4.4): r̄ over pairs and folds, then the root; leave-one-out values corrected for
+ * the finite number of others; interval by bootstrap over subjects × folds. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data.h"
 
-/* r of every pair of subjects: r[((f·entries + g)·S + s)·S + o], mean over the places of a ROI; NaN where a subject lacks it. */
+/* r of every pair of subjects: r[((f·entries + g)·S + s)·S + o], mean over the places of a ROI; NaN where a subject
+ * lacks it. */
 typedef struct {
     double *r, *loo; /* loo [entries×S]: sum over folds */
     size_t folds, entries, subjects, n_nan;
@@ -34,7 +35,8 @@ static int add_place(pairs *p, const double *series, size_t t, const size_t *who
     double *columns = mem_new(t * present, sizeof *columns, e), *loo = mem_new(present, sizeof *loo, e);
     if (!columns || !loo || leave_one_out_r(series, t, present, loo, e)) goto done;
     for (size_t i = 0; i < t; i++)
-        for (size_t k = 0; k < present; k++) columns[k * t + i] = series[i * present + k];
+        for (size_t k = 0; k < present; k++)
+            columns[k * t + i] = series[i * present + k];
     for (size_t a = 0; a < present; a++) {
         p->loo[g * p->subjects + who[a]] += weight * counted(loo[a], &p->n_nan);
         for (size_t b = 0; b < a; b++) {
@@ -57,7 +59,8 @@ static size_t gather(double *out, const double *z, size_t stride, const ceiling_
     size_t t = 0;
     for (size_t i = 0; i < d->n; i++) {
         if (!d->test[f * d->n + i]) continue;
-        for (size_t k = 0; k < present; k++) out[t * present + k] = z[i * stride + column[k]];
+        for (size_t k = 0; k < present; k++)
+            out[t * present + k] = z[i * stride + column[k]];
         t++;
     }
     return t;
@@ -84,7 +87,8 @@ static int add_fold(pairs *p, const ceiling_data *d, size_t f, bool add_mean, er
             if (add_place(p, series, t, who, present, f, g, 1 / (double)d->width[g], e)) goto done;
         }
     if (add_mean) {
-        for (size_t s = 0; s < S; s++) who[s] = column[s] = s;
+        for (size_t s = 0; s < S; s++)
+            who[s] = column[s] = s;
         if (ceiling_mean_series(mean, z, d, f, e)) goto done;
         size_t t = gather(series, mean, S, d, f, column, S);
         if (add_place(p, series, t, who, S, f, d->rois, 1, e)) goto done;
@@ -103,7 +107,8 @@ static bool present(const ceiling_data *d, size_t g, size_t s)
     return g == d->rois || ceiling_column(d, g, 0, s) != SIZE_MAX; /* "mean": every subject */
 }
 
-/* r̄ with subject s counted weight[s] times and fold f counted often[f] times; pairs of a subject with itself are dropped. */
+/* r̄ with subject s counted weight[s] times and fold f counted often[f] times; pairs of a subject with itself are
+ * dropped. */
 static double weighted_mean(const pairs *p, const uint8_t *here, size_t g, const double *weight, const double *often)
 {
     double sum = 0, total = 0;
@@ -172,10 +177,12 @@ static int bootstrap(ceiling *c, const pairs *p, const uint8_t *here, const ceil
     for (size_t k = 0; k < B; k++) {
         memset(weight, 0, S * sizeof *weight);
         memset(often, 0, p->folds * sizeof *often);
-        for (uint32_t s = 0; s < S; s++) weight[rng_below(o->seed, RNG_BOOTSTRAP, s, (uint32_t)k, 0, (uint32_t)S)]++;
+        for (uint32_t s = 0; s < S; s++)
+            weight[rng_below(o->seed, RNG_BOOTSTRAP, s, (uint32_t)k, 0, (uint32_t)S)]++;
         for (uint32_t f = 0; f < p->folds; f++)
             often[rng_below(o->seed, RNG_BOOTSTRAP, f, (uint32_t)k, 1, (uint32_t)p->folds)]++;
-        for (size_t g = 0; g < p->entries; g++) drawn[g * B + k] = weighted_mean(p, here + g * S, g, weight, often);
+        for (size_t g = 0; g < p->entries; g++)
+            drawn[g * B + k] = weighted_mean(p, here + g * S, g, weight, often);
     }
     for (size_t g = 0; g < p->entries; g++) {
         memcpy(sorted, drawn + g * B, B * sizeof *sorted);
@@ -185,7 +192,8 @@ static int bootstrap(ceiling *c, const pairs *p, const uint8_t *here, const ceil
         c->lo[g] = root_of(c->mean_r_lo[g], c->n_subjects[g], o->group);
         c->hi[g] = root_of(c->mean_r_hi[g], c->n_subjects[g], o->group);
     }
-    for (size_t k = 0; k < B; k++) sorted[k] = average_of_draw(c, drawn, k, o, rois);
+    for (size_t k = 0; k < B; k++)
+        sorted[k] = average_of_draw(c, drawn, k, o, rois);
     percentiles(sorted, B, &c->average_lo, &c->average_hi);
     status = 0;
 done:
@@ -216,19 +224,24 @@ int ceiling_isc(ceiling *c, const ceiling_data *d, const ceiling_options *o, err
     uint8_t *here = NULL;
     double *weight = NULL, *often = NULL;
     if (d->subjects < 2) {
-        err_set(e, ERR_INPUT, "inter-subject correlation needs at least 2 subjects, the responses have %zu", d->subjects);
+        err_set(e, ERR_INPUT, "inter-subject correlation needs at least 2 subjects, the responses have %zu",
+                d->subjects);
         err_hint(e, "--method snr or splithalf if items are repeated");
         return -1;
     }
     if (ceiling_matched(d, e)) return -1;
-    if (size_mul(p.folds * p.entries, p.subjects * p.subjects, &cells, e) || !(p.r = mem_new(cells, sizeof *p.r, e))) goto done;
+    if (size_mul(p.folds * p.entries, p.subjects * p.subjects, &cells, e) || !(p.r = mem_new(cells, sizeof *p.r, e)))
+        goto done;
     if (!(p.loo = mem_new(p.entries * p.subjects, sizeof *p.loo, e))) goto done;
-    if (!(here = mem_new(p.entries * p.subjects, 1, e)) || !(weight = mem_new(p.subjects, sizeof *weight, e))) goto done;
+    if (!(here = mem_new(p.entries * p.subjects, 1, e)) || !(weight = mem_new(p.subjects, sizeof *weight, e)))
+        goto done;
     if (!(often = mem_new(p.folds, sizeof *often, e))) goto done;
     for (size_t f = 0; f < d->folds; f++)
         if (add_fold(&p, d, f, o->add_mean, e)) goto done;
-    for (size_t s = 0; s < p.subjects; s++) weight[s] = 1;
-    for (size_t f = 0; f < p.folds; f++) often[f] = 1;
+    for (size_t s = 0; s < p.subjects; s++)
+        weight[s] = 1;
+    for (size_t f = 0; f < p.folds; f++)
+        often[f] = 1;
     for (size_t g = 0; g < p.entries; g++) {
         for (size_t s = 0; s < p.subjects; s++) {
             here[g * p.subjects + s] = present(d, g, s);

@@ -21,10 +21,12 @@ static int put_rois(store *s, const ceiling *c, const char *target, err *e)
         store_write_f8(s, "/ceiling", 1, &n, c->value, e) || store_write_f8(s, "/ceiling_r2", 1, &n, square, e) ||
         store_write_f8(s, "/interval/lo", 1, &n, c->lo, e) || store_write_f8(s, "/interval/hi", 1, &n, c->hi, e) ||
         store_write_f8(s, "/mean_r", 1, &n, c->mean_r, e) || store_write_f8(s, "/mean_r_lo", 1, &n, c->mean_r_lo, e) ||
-        store_write_f8(s, "/mean_r_hi", 1, &n, c->mean_r_hi, e) || store_write_i4(s, "/n_subjects", 1, &n, c->n_subjects, e))
+        store_write_f8(s, "/mean_r_hi", 1, &n, c->mean_r_hi, e) ||
+        store_write_i4(s, "/n_subjects", 1, &n, c->n_subjects, e))
         goto done;
     if (store_write_text(s, "/loo/subject", (const char *const *)c->subject, c->subjects, e) ||
-        store_write_f8(s, "/loo/r", 2, grid, c->loo, e) || store_write_f8(s, "/loo/corrected", 2, grid, c->corrected, e))
+        store_write_f8(s, "/loo/r", 2, grid, c->loo, e) ||
+        store_write_f8(s, "/loo/corrected", 2, grid, c->corrected, e))
         goto done;
     status = 0;
 done:
@@ -49,16 +51,20 @@ int ceiling_put(store *s, const ceiling *c, const ceiling_options *o, err *e)
         store_set_int(s, "/average", "n", (int64_t)c->n_average, e))
         return -1;
     if (store_set_text(s, "/", "target", target, e) || store_set_text(s, "/", "metric", "r", e) ||
-        store_set_text(s, "/", "method", method_name(o->method), e) || store_set_text(s, "/", "folds", c->folds_text, e) ||
+        store_set_text(s, "/", "method", method_name(o->method), e) ||
+        store_set_text(s, "/", "folds", c->folds_text, e) ||
         store_set_text(s, "/", "confounds", o->confounds ? o->confounds : "", e) ||
         store_set_text(s, "/", "highpass_scope", o->highpass_s > 0 ? o->scope_run ? "run" : "fold" : "none", e) ||
-        store_set_text(s, "/interval", "kind",
-                       o->method == CEILING_ISC && o->draws > 0 ? "percentile bootstrap over subjects and folds" : "none", e))
+        store_set_text(
+            s, "/interval", "kind",
+            o->method == CEILING_ISC && o->draws > 0 ? "percentile bootstrap over subjects and folds" : "none", e))
         return -1;
     return store_set_real(s, "/", "highpass", o->highpass_s, e) ||
-           store_set_int(s, "/", "drop_start", (int64_t)o->drop_start, e) ||
-           store_set_int(s, "/", "subjects", (int64_t)c->subjects, e) ||
-           store_set_int(s, "/", "n_undefined", (int64_t)c->n_undefined, e) ||
-           store_set_int(s, "/", "n_nan", (int64_t)c->n_nan, e) ||
-           store_set_int(s, "/", "n_excluded", (int64_t)c->n_excluded, e) ? -1 : 0;
+                   store_set_int(s, "/", "drop_start", (int64_t)o->drop_start, e) ||
+                   store_set_int(s, "/", "subjects", (int64_t)c->subjects, e) ||
+                   store_set_int(s, "/", "n_undefined", (int64_t)c->n_undefined, e) ||
+                   store_set_int(s, "/", "n_nan", (int64_t)c->n_nan, e) ||
+                   store_set_int(s, "/", "n_excluded", (int64_t)c->n_excluded, e)
+               ? -1
+               : 0;
 }

@@ -26,8 +26,8 @@ static int take(void *into, const double *cells, size_t items, size_t repeats, s
 int ceiling_snr(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e)
 {
     int status = -1;
-    variances v = { mem_new(c->n, sizeof(double), e), mem_new(c->n, sizeof(double), e), mem_new(c->n, sizeof(double), e),
-                    mem_new(c->n, sizeof(size_t), e) };
+    variances v = { mem_new(c->n, sizeof(double), e), mem_new(c->n, sizeof(double), e),
+                    mem_new(c->n, sizeof(double), e), mem_new(c->n, sizeof(size_t), e) };
     if (!v.noise || !v.signal || !v.count || !v.repeats) goto done;
     for (size_t f = 0; f < d->folds; f++)
         if (ceiling_tables(d, f, o, take, &v, e)) goto done;

@@ -8,20 +8,22 @@
 typedef struct {
     const ceiling_data *d;
     size_t f;
-    const double *z;     /* [n×v] */
-    double *table;       /* room for n × max(subjects, repeats) */
-    const size_t *item;  /* [n] */
+    const double *z;    /* [n×v] */
+    double *table;      /* room for n × max(subjects, repeats) */
+    const size_t *item; /* [n] */
     size_t items, most;
     ceiling_take take;
     void *into;
 } maker;
 
-static int of_subjects(const maker *m, const double *z, size_t stride, const size_t *column, size_t present, size_t entry, err *e)
+static int of_subjects(const maker *m, const double *z, size_t stride, const size_t *column, size_t present,
+                       size_t entry, err *e)
 {
     size_t t = 0;
     for (size_t i = 0; i < m->d->n; i++) {
         if (!m->d->test[m->f * m->d->n + i]) continue;
-        for (size_t k = 0; k < present; k++) m->table[t * present + k] = z[i * stride + column[k]];
+        for (size_t k = 0; k < present; k++)
+            m->table[t * present + k] = z[i * stride + column[k]];
         t++;
     }
     return m->take(m->into, m->table, t, present, entry, e);
@@ -32,13 +34,16 @@ static int of_repeats(const maker *m, size_t *seen, size_t j, err *e)
 {
     const ceiling_data *d = m->d;
     size_t t = 0;
-    for (size_t k = 0; k < m->items; k++) seen[k] = 0;
-    for (size_t i = 0; i < m->items * m->most; i++) m->table[i] = NAN;
+    for (size_t k = 0; k < m->items; k++)
+        seen[k] = 0;
+    for (size_t i = 0; i < m->items * m->most; i++)
+        m->table[i] = NAN;
     for (size_t i = 0; i < d->n; i++)
         if (d->test[m->f * d->n + i]) m->table[m->item[i] * m->most + seen[m->item[i]]++] = m->z[i * d->v + j];
     for (size_t k = 0; k < m->items; k++) {
         if (seen[k] < 2) continue;
-        for (size_t r = 0; r < m->most; r++) m->table[t * m->most + r] = m->table[k * m->most + r];
+        for (size_t r = 0; r < m->most; r++)
+            m->table[t * m->most + r] = m->table[k * m->most + r];
         t++;
     }
     if (t < 3) {
@@ -61,7 +66,8 @@ static int all_subject_tables(const maker *m, const ceiling_options *o, size_t *
             if (present >= 2 && of_subjects(m, m->z, d->v, column, present, g, e)) return -1;
         }
     if (!o->add_mean) return 0;
-    for (size_t s = 0; s < d->subjects; s++) column[s] = s;
+    for (size_t s = 0; s < d->subjects; s++)
+        column[s] = s;
     if (ceiling_mean_series(mean, m->z, d, m->f, e)) return -1;
     return of_subjects(m, mean, d->subjects, column, d->subjects, d->rois, e);
 }

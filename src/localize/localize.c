@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The maps of METHODS 6.3: plain, over matched pairs, with tokens as covariate; one of them selects, all are compared. */
+/* The maps of METHODS 6.3: plain, over matched pairs, with tokens as covariate; one of them selects, all are compared.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,22 +31,25 @@ static double mean_tokens(const localize_input *in, const size_t *items, size_t 
 {
     double sum = 0;
     if (!in->tokens || n == 0) return NAN;
-    for (size_t i = 0; i < n; i++) sum += in->tokens[items[i]];
+    for (size_t i = 0; i < n; i++)
+        sum += in->tokens[items[i]];
     return sum / (double)n;
 }
 
 static int check(const localize_input *in, const t_map *plain, const localize_options *o, err *e)
 {
     if (plain->n_pos < 2 || (o->test != LOCALIZE_ONE_SAMPLE && plain->n_neg < 2))
-        return err_set(e, ERR_INPUT, "the contrast has %zu and %zu items; at least 2 of each are needed", plain->n_pos, plain->n_neg);
-    if (o->test == LOCALIZE_PAIRED && plain->n_pos != plain->n_neg)
-        return err_set(e, ERR_INPUT, "--test paired needs as many items of both conditions, not %zu and %zu", plain->n_pos,
+        return err_set(e, ERR_INPUT, "the contrast has %zu and %zu items; at least 2 of each are needed", plain->n_pos,
                        plain->n_neg);
+    if (o->test == LOCALIZE_PAIRED && plain->n_pos != plain->n_neg)
+        return err_set(e, ERR_INPUT, "--test paired needs as many items of both conditions, not %zu and %zu",
+                       plain->n_pos, plain->n_neg);
     for (size_t k = 0; k < in->n_taps; k++)
         for (size_t i = 0; i < in->n; i++)
             for (size_t u = 0; in->condition[i] >= 0 && u < in->taps[k].d; u++)
                 if (!isfinite(in->taps[k].x[i * in->taps[k].d + u]))
-                    return err_set(e, ERR_INPUT, "tap %s: item %zu, unit %zu is not finite", in->taps[k].name, i + 1, u);
+                    return err_set(e, ERR_INPUT, "tap %s: item %zu, unit %zu is not finite", in->taps[k].name, i + 1,
+                                   u);
     return 0;
 }
 
@@ -67,7 +71,8 @@ static int choose_maps(maps *x, localizer *l, const localize_input *in, const lo
     l->used = MATCH_NONE;
     if (o->match == MATCH_NONE) return 0;
     if (o->test != LOCALIZE_WELCH) {
-        snprintf(l->why, sizeof l->why, "tokens are not matched: a %s test compares other things than two sets of items",
+        snprintf(l->why, sizeof l->why,
+                 "tokens are not matched: a %s test compares other things than two sets of items",
                  o->test == LOCALIZE_PAIRED ? "paired" : "one-sample");
         return 0;
     }
@@ -84,7 +89,8 @@ static int choose_maps(maps *x, localizer *l, const localize_input *in, const lo
     matched->pos = mem_new(in->n, sizeof *matched->pos, e);
     matched->neg = mem_new(in->n, sizeof *matched->neg, e);
     if (!matched->pos || !matched->neg) return -1;
-    if (localize_pairs(matched->pos, matched->neg, &l->pairs, in->condition, in->tokens, in->n, WITHIN_TOKENS, o->seed, e))
+    if (localize_pairs(matched->pos, matched->neg, &l->pairs, in->condition, in->tokens, in->n, WITHIN_TOKENS, o->seed,
+                       e))
         return -1;
     matched->n_pos = matched->n_neg = l->pairs;
     l->matched_pos = mean_tokens(in, matched->pos, l->pairs);
@@ -93,15 +99,18 @@ static int choose_maps(maps *x, localizer *l, const localize_input *in, const lo
     matched->covariate = x->made[MATCHED] = enough;
     l->used = o->match == MATCH_TOKENS && enough ? MATCH_TOKENS : MATCH_COVARIATE;
     if (o->match == MATCH_TOKENS && !enough)
-        snprintf(l->why, sizeof l->why, "not matchable: %zu pairs within %d tokens (at least %d and half of %zu are needed); "
-                 "token count is a covariate instead, an extrapolation", l->pairs, WITHIN_TOKENS, FEWEST_PAIRS, smaller);
+        snprintf(l->why, sizeof l->why,
+                 "not matchable: %zu pairs within %d tokens (at least %d and half of %zu are needed); "
+                 "token count is a covariate instead, an extrapolation",
+                 l->pairs, WITHIN_TOKENS, FEWEST_PAIRS, smaller);
     return 0;
 }
 
 static double *copy_t(const t_map *m, size_t first, size_t d, err *e)
 {
     double *t = mem_new(d, sizeof *t, e);
-    for (size_t u = 0; t && u < d; u++) t[u] = m->result[first + u].t;
+    for (size_t u = 0; t && u < d; u++)
+        t[u] = m->result[first + u].t;
     return t;
 }
 
@@ -147,10 +156,12 @@ static int fill(localizer *l, const localize_input *in, const maps *x, const t_m
         bool by_all = m->selected[u];
         if (isnan(m->result[u].t)) l->n_nan++;
         if (isinf(m->result[u].t)) l->infinite[l->n_infinite++] = u;
-        for (int k = 0; k < MAPS; k++) by_all = by_all && (!x->made[k] || x->map[k].selected[u]);
+        for (int k = 0; k < MAPS; k++)
+            by_all = by_all && (!x->made[k] || x->map[k].selected[u]);
         shared += by_all;
     }
-    for (int k = 0; k < MAPS; k++) l->n_maps += x->made[k];
+    for (int k = 0; k < MAPS; k++)
+        l->n_maps += x->made[k];
     l->n_selected = m->n_selected;
     l->common = l->n_maps > 1 && m->n_selected > 0 ? (double)shared / (double)m->n_selected : NAN;
     l->used_pos = m->n_pos;
@@ -168,7 +179,8 @@ int localize(localizer **out, const localize_input *in, const localize_options *
     if (!l || all_items(plain, in, e)) goto done;
     if (o->test == LOCALIZE_ONE_SAMPLE) plain->n_neg = 0;
     if (check(in, plain, o, e)) goto done;
-    for (size_t k = 0; k < in->n_taps; k++) l->units += in->taps[k].d;
+    for (size_t k = 0; k < in->n_taps; k++)
+        l->units += in->taps[k].d;
     l->items_pos = plain->n_pos;
     l->items_neg = plain->n_neg;
     l->tokens_pos = mean_tokens(in, plain->pos, plain->n_pos);
@@ -176,13 +188,16 @@ int localize(localizer **out, const localize_input *in, const localize_options *
     l->matched_pos = l->matched_neg = NAN;
     if (choose_maps(&x, l, in, o, e)) goto done;
     for (int k = 0; k < MAPS; k++)
-        if (x.made[k] && (map_make(&x.map[k], in, l->units, o->test, e) || map_select(&x.map[k], in, l->units, o, e))) goto done;
-    if (fill(l, in, &x, &x.map[l->used == MATCH_TOKENS ? MATCHED : l->used == MATCH_COVARIATE ? COVARIATE : PLAIN], e)) goto done;
+        if (x.made[k] && (map_make(&x.map[k], in, l->units, o->test, e) || map_select(&x.map[k], in, l->units, o, e)))
+            goto done;
+    if (fill(l, in, &x, &x.map[l->used == MATCH_TOKENS ? MATCHED : l->used == MATCH_COVARIATE ? COVARIATE : PLAIN], e))
+        goto done;
     *out = l;
     l = NULL;
     status = 0;
 done:
-    for (int k = 0; k < MAPS; k++) map_free(&x.map[k]);
+    for (int k = 0; k < MAPS; k++)
+        map_free(&x.map[k]);
     localizer_free(l);
     if (status) err_while(e, "computing the contrast");
     return status;
@@ -193,9 +208,10 @@ void localizer_free(localizer *l)
     if (!l) return;
     for (size_t k = 0; k < l->n_taps; k++) {
         localizer_tap *t = &l->taps[k];
-        void *owned[] = { t->name, t->t, t->p, t->log_p, t->q, t->dof, t->mean_pos, t->mean_neg, t->t_plain, t->t_matched,
-                          t->t_covariate, t->selected };
-        for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+        void *owned[] = { t->name,     t->t,        t->p,       t->log_p,     t->q,           t->dof,
+                          t->mean_pos, t->mean_neg, t->t_plain, t->t_matched, t->t_covariate, t->selected };
+        for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+            free(owned[i]);
     }
     free(l->taps);
     free(l->infinite);

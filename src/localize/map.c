@@ -13,12 +13,14 @@ typedef struct {
 
 static void unit_test(t_map *m, size_t at, const float *x, size_t d, const columns *c, localize_test test)
 {
-    for (size_t i = 0; i < m->n_pos; i++) c->pos[i] = x[m->pos[i] * d];
-    for (size_t i = 0; i < m->n_neg; i++) c->neg[i] = x[m->neg[i] * d];
+    for (size_t i = 0; i < m->n_pos; i++)
+        c->pos[i] = x[m->pos[i] * d];
+    for (size_t i = 0; i < m->n_neg; i++)
+        c->neg[i] = x[m->neg[i] * d];
     m->mean_pos[at] = mean_f8(c->pos, m->n_pos);
     m->mean_neg[at] = mean_f8(c->neg, m->n_neg);
     m->result[at] = m->covariate ? covariate_t(c->pos, c->token_pos, m->n_pos, c->neg, c->token_neg, m->n_neg)
-                    : test == LOCALIZE_PAIRED ? paired(c->pos, c->neg, m->n_pos)
+                    : test == LOCALIZE_PAIRED     ? paired(c->pos, c->neg, m->n_pos)
                     : test == LOCALIZE_ONE_SAMPLE ? one_sample(c->pos, m->n_pos, 0)
                                                   : welch(c->pos, m->n_pos, c->neg, m->n_neg);
 }
@@ -29,7 +31,8 @@ static int adjust(t_map *m, size_t units, err *e)
     double *p = mem_new(units, sizeof *p, e);
     int status = -1;
     if (!p) return -1;
-    for (size_t u = 0; u < units; u++) p[u] = isfinite(m->result[u].t) ? m->result[u].p : NAN;
+    for (size_t u = 0; u < units; u++)
+        p[u] = isfinite(m->result[u].t) ? m->result[u].p : NAN;
     status = benjamini_hochberg(p, units, m->q, e);
     free(p);
     return status;
@@ -99,7 +102,8 @@ static void select_pool(t_map *m, ranked *list, size_t first, size_t count, cons
         log_warn("%zu units were to be selected, %zu have a finite t", end, n);
         end = n;
     }
-    for (size_t i = begin; i < end; i++) m->selected[list[i].unit] = 1;
+    for (size_t i = begin; i < end; i++)
+        m->selected[list[i].unit] = 1;
 }
 
 int map_select(t_map *m, const localize_input *in, size_t units, const localize_options *o, err *e)
@@ -107,13 +111,15 @@ int map_select(t_map *m, const localize_input *in, size_t units, const localize_
     ranked *list = mem_new(units, sizeof *list, e);
     if (!list) return -1;
     if (o->per_layer) {
-        for (size_t k = 0, first = 0; k < in->n_taps; first += in->taps[k++].d) select_pool(m, list, first, in->taps[k].d, o);
+        for (size_t k = 0, first = 0; k < in->n_taps; first += in->taps[k++].d)
+            select_pool(m, list, first, in->taps[k].d, o);
     } else {
         select_pool(m, list, 0, units, o);
     }
     free(list);
     m->n_selected = 0;
-    for (size_t u = 0; u < units; u++) m->n_selected += m->selected[u];
+    for (size_t u = 0; u < units; u++)
+        m->n_selected += m->selected[u];
     return 0;
 }
 

@@ -8,7 +8,9 @@
 
 localize_options localize_defaults(void)
 {
-    return (localize_options){ .test = LOCALIZE_WELCH, .match = MATCH_TOKENS, .select = PICK_TOP, .fraction = .01, .seed = 1 };
+    return (localize_options){
+        .test = LOCALIZE_WELCH, .match = MATCH_TOKENS, .select = PICK_TOP, .fraction = .01, .seed = 1
+    };
 }
 
 const char *localize_match_name(localize_match m)
@@ -63,7 +65,8 @@ int localize_parse_select(localize_options *o, const char *text, err *e)
 static size_t count_of(const char *const *condition, size_t n, const char *name, size_t length)
 {
     size_t m = 0;
-    for (size_t i = 0; i < n; i++) m += condition[i] && strlen(condition[i]) == length && memcmp(condition[i], name, length) == 0;
+    for (size_t i = 0; i < n; i++)
+        m += condition[i] && strlen(condition[i]) == length && memcmp(condition[i], name, length) == 0;
     return m;
 }
 
@@ -75,7 +78,8 @@ static void name_conditions(char *text, size_t room, const char *const *conditio
     for (size_t i = 0; i < n && shown < 8; i++) {
         bool before = false;
         if (!condition[i] || !*condition[i]) continue;
-        for (size_t j = 0; j < i && !before; j++) before = condition[j] && str_same(condition[i], condition[j]);
+        for (size_t j = 0; j < i && !before; j++)
+            before = condition[j] && str_same(condition[i], condition[j]);
         if (before) continue;
         size_t used = strlen(text);
         snprintf(text + used, room - used, "%s%.60s", shown++ ? " " : "", condition[i]);
@@ -89,7 +93,8 @@ int localize_contrast(int8_t *out, const char *const *condition, size_t n, const
     if (one && count_of(condition, n, contrast, strlen(contrast)) == 0) dash = NULL;
     /* names may hold a dash themselves: the first cut that gives two conditions counts */
     for (const char *c = one ? NULL : strchr(contrast, '-'); c && !dash; c = strchr(c + 1, '-'))
-        if (count_of(condition, n, contrast, (size_t)(c - contrast)) && count_of(condition, n, c + 1, strlen(c + 1))) dash = c;
+        if (count_of(condition, n, contrast, (size_t)(c - contrast)) && count_of(condition, n, c + 1, strlen(c + 1)))
+            dash = c;
     if (!dash) {
         name_conditions(names, sizeof names, condition, n);
         err_set(e, ERR_USAGE, "--contrast %s: %s among the conditions: %s", contrast,
@@ -99,8 +104,10 @@ int localize_contrast(int8_t *out, const char *const *condition, size_t n, const
     for (size_t i = 0; i < n; i++) {
         const char *name = condition[i] ? condition[i] : "";
         out[i] = -1;
-        if (strlen(name) == (size_t)(dash - contrast) && memcmp(name, contrast, strlen(name)) == 0) out[i] = 1;
-        else if (!one && str_same(name, dash + 1)) out[i] = 0;
+        if (strlen(name) == (size_t)(dash - contrast) && memcmp(name, contrast, strlen(name)) == 0)
+            out[i] = 1;
+        else if (!one && str_same(name, dash + 1))
+            out[i] = 0;
     }
     return 0;
 }

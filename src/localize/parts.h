@@ -8,11 +8,11 @@
 /* One t map over all taps: units are numbered through the taps in order. */
 typedef struct {
     size_t n_pos, n_neg;
-    size_t *pos, *neg;       /* items */
+    size_t *pos, *neg; /* items */
     bool covariate;
-    t_result *result;        /* [units] */
+    t_result *result;                /* [units] */
     double *q, *mean_pos, *mean_neg; /* [units] */
-    uint8_t *selected;       /* [units] */
+    uint8_t *selected;               /* [units] */
     size_t n_selected;
 } t_map;
 

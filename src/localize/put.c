@@ -45,13 +45,14 @@ static int put_kept_out(store *s, const localizer *l, err *e)
     if (!tap || !unit || !t) goto done;
     for (size_t i = 0; i < n; i++) {
         size_t k = 0, u = l->infinite[i];
-        while (u >= l->taps[k].d) u -= l->taps[k++].d;
+        while (u >= l->taps[k].d)
+            u -= l->taps[k++].d;
         tap[i] = l->taps[k].name;
         unit[i] = (int64_t)u;
         t[i] = l->taps[k].t[u];
     }
-    if (n > 0 && (store_write_text(s, "/kept_out/tap", tap, n, e) || store_write_i8(s, "/kept_out/unit", 1, &n, unit, e) ||
-                  store_write_f8(s, "/kept_out/t", 1, &n, t, e)))
+    if (n > 0 && (store_write_text(s, "/kept_out/tap", tap, n, e) ||
+                  store_write_i8(s, "/kept_out/unit", 1, &n, unit, e) || store_write_f8(s, "/kept_out/t", 1, &n, t, e)))
         goto done;
     status = 0;
 done:
@@ -63,17 +64,28 @@ done:
 
 int localizer_put(store *s, const localizer *l, const char *contrast, const char *select, const char *test, err *e)
 {
-    const struct { const char *name; size_t value; } counts[] = {
-        { "n_selected", l->n_selected }, { "units", l->units },       { "items_pos", l->items_pos },
-        { "items_neg", l->items_neg },   { "used_pos", l->used_pos }, { "used_neg", l->used_neg },
-        { "pairs", l->pairs },           { "n_nan", l->n_nan },       { "n_infinite", l->n_infinite },
-        { "n_maps", l->n_maps } };
-    const struct { const char *name; double value; } reals[] = {
-        { "tokens_pos", l->tokens_pos }, { "tokens_neg", l->tokens_neg }, { "tokens_matched_pos", l->matched_pos },
-        { "tokens_matched_neg", l->matched_neg }, { "common", l->common } };
-    const struct { const char *name, *value; } texts[] = {
-        { "contrast", contrast }, { "selection", select }, { "test", test },
-        { "match", localize_match_name(l->used) }, { "match_note", l->why } };
+    const struct {
+        const char *name;
+        size_t value;
+    } counts[] = { { "n_selected", l->n_selected }, { "units", l->units },       { "items_pos", l->items_pos },
+                   { "items_neg", l->items_neg },   { "used_pos", l->used_pos }, { "used_neg", l->used_neg },
+                   { "pairs", l->pairs },           { "n_nan", l->n_nan },       { "n_infinite", l->n_infinite },
+                   { "n_maps", l->n_maps } };
+    const struct {
+        const char *name;
+        double value;
+    } reals[] = { { "tokens_pos", l->tokens_pos },
+                  { "tokens_neg", l->tokens_neg },
+                  { "tokens_matched_pos", l->matched_pos },
+                  { "tokens_matched_neg", l->matched_neg },
+                  { "common", l->common } };
+    const struct {
+        const char *name, *value;
+    } texts[] = { { "contrast", contrast },
+                  { "selection", select },
+                  { "test", test },
+                  { "match", localize_match_name(l->used) },
+                  { "match_note", l->why } };
     for (size_t k = 0; k < l->n_taps; k++)
         if (put_tap(s, &l->taps[k], e)) return -1;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)

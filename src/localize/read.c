@@ -88,7 +88,8 @@ static int append_rows(localize_data *d, activations *a, size_t before, const ch
         if (activations_tap(a, t->name, &rows, &width, e)) return -1;
         if (width != t->d) {
             free(rows);
-            return err_set(e, ERR_INPUT, "%s: tap %s has %zu units, %zu in the file before it", path, t->name, width, t->d);
+            return err_set(e, ERR_INPUT, "%s: tap %s has %zu units, %zu in the file before it", path, t->name, width,
+                           t->d);
         }
         if (mem_grow(&all, (before + a->items) * t->d, sizeof *rows, e)) {
             free(rows);
@@ -157,8 +158,8 @@ done:
     return status;
 }
 
-int localize_read(localize_data **out, const char *const *paths, size_t count, const stimuli *conditions, const char *contrast,
-                  bool one, err *e)
+int localize_read(localize_data **out, const char *const *paths, size_t count, const stimuli *conditions,
+                  const char *contrast, bool one, err *e)
 {
     int status = -1;
     char *model = NULL;
@@ -183,7 +184,8 @@ done:
 void localize_data_free(localize_data *d)
 {
     if (!d) return;
-    for (size_t k = 0; k < d->in.n_taps; k++) free((void *)(uintptr_t)d->taps[k].x);
+    for (size_t k = 0; k < d->in.n_taps; k++)
+        free((void *)(uintptr_t)d->taps[k].x);
     free(d->taps);
     free(d->condition);
     free(d->tokens);

@@ -18,7 +18,8 @@ static int read_texts(ceiling_file *c, store *s, err *e)
         goto done;
     }
     if (!str_same(metric, "r")) {
-        err_set(e, ERR_INPUT, "%s: a ceiling of %s; scores are divided by ceilings of r, and by their squares", c->path, metric);
+        err_set(e, ERR_INPUT, "%s: a ceiling of %s; scores are divided by ceilings of r, and by their squares", c->path,
+                metric);
         goto done;
     }
     if (store_has_attribute(s, "/", "config") && store_get_text(s, "/", "config", &c->config, e)) goto done;
@@ -57,7 +58,8 @@ static int read_certainty(ceiling_file *c, store *s, err *e)
             err_set(e, ERR_INPUT, "%s: /mean_r_lo and /n_subjects need an entry a ROI", c->path);
             goto done;
         }
-        for (size_t g = 0; g < c->n; g++) c->ratio[g] = subjects[g] >= 10 || lo[g] > .05;
+        for (size_t g = 0; g < c->n; g++)
+            c->ratio[g] = subjects[g] >= 10 || lo[g] > .05;
     }
     status = 0;
 done:
@@ -76,8 +78,9 @@ int ceiling_file_read(ceiling_file **out, const char *path, err *e)
     *out = NULL;
     if (!c) return -1;
     c->path = path;
-    if (store_open(&s, path, "ceiling", e) || read_texts(c, s, e) || store_read_text(s, "/neuroid/roi", &c->roi, &c->n, e) ||
-        store_read_f8(s, "/ceiling", &c->value, &n, e) || store_read_f8(s, "/ceiling_r2", &c->value_r2, &m, e))
+    if (store_open(&s, path, "ceiling", e) || read_texts(c, s, e) ||
+        store_read_text(s, "/neuroid/roi", &c->roi, &c->n, e) || store_read_f8(s, "/ceiling", &c->value, &n, e) ||
+        store_read_f8(s, "/ceiling_r2", &c->value_r2, &m, e))
         goto done;
     if (n != c->n || m != c->n) {
         err_set(e, ERR_INPUT, "%s: /ceiling has %zu entries, /neuroid/roi %zu", path, n, c->n);
@@ -98,15 +101,19 @@ void ceiling_file_free(ceiling_file *c)
 {
     if (!c) return;
     void *owned[] = { c->roi, c->subject, c->value, c->value_r2, c->corrected, c->ratio, c->config, c->folds };
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        free(owned[i]);
     free(c);
 }
 
 static void as_text(char *text, size_t room, const json *value)
 {
-    if (json_is_null(value)) snprintf(text, room, "none");
-    else if (json_is_number(value)) snprintf(text, room, "%g", json_number(value, 0));
-    else snprintf(text, room, "%s", json_text(value, "?"));
+    if (json_is_null(value))
+        snprintf(text, room, "none");
+    else if (json_is_number(value))
+        snprintf(text, room, "%g", json_number(value, 0));
+    else
+        snprintf(text, room, "%s", json_text(value, "?"));
 }
 
 /* Schemes are compared as what they mean; a default is not written out in the encoding's configuration. */
@@ -132,13 +139,15 @@ void score_compare_configs(const encoding *x, const ceiling_file *c)
         goto done;
     const char *scheme = json_text(json_get(a, "folds"), NULL);
     if (other_folds(scheme, c->folds))
-        log_warn("%s has folds %s, its ceiling %s has %s: the two were not made alike", x->path, scheme, c->path, c->folds);
+        log_warn("%s has folds %s, its ceiling %s has %s: the two were not made alike", x->path, scheme, c->path,
+                 c->folds);
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
         char ours[256], theirs[256];
         as_text(ours, sizeof ours, json_get(a, keys[k]));
         as_text(theirs, sizeof theirs, json_get(b, keys[k]));
         if (!str_same(ours, theirs))
-            log_warn("%s has %s %s, its ceiling %s has %s: the two were not made alike", x->path, keys[k], ours, c->path, theirs);
+            log_warn("%s has %s %s, its ceiling %s has %s: the two were not made alike", x->path, keys[k], ours,
+                     c->path, theirs);
     }
 done:
     json_free(a);

@@ -5,6 +5,11 @@
 
 #include "parts.h"
 
+bool score_is_mean(const char *roi)
+{
+    return str_same(roi, "mean");
+}
+
 int score_nested(size_t *choice, const encoding *x, const size_t *sets, size_t n, err *e)
 {
     double *sum = mem_new(x->subjects, sizeof *sum, e), *count = mem_new(x->subjects, sizeof *count, e);
@@ -12,8 +17,10 @@ int score_nested(size_t *choice, const encoding *x, const size_t *sets, size_t n
     int status = sum && count && best ? 0 : -1;
     for (size_t f = 0; f < x->folds && status == 0; f++)
         for (size_t k = 0; k < n; k++) {
-            for (size_t s = 0; s < x->subjects; s++) sum[s] = count[s] = 0;
+            for (size_t s = 0; s < x->subjects; s++)
+                sum[s] = count[s] = 0;
             for (size_t j = 0; j < x->v; j++) {
+                if (score_is_mean(x->roi_text[j])) continue;
                 double inner = x->use[j] ? x->sets[sets[k]].inner[f * x->v + j] : NAN;
                 if (isnan(inner)) continue; /* a constant prediction inside the training data ranks nowhere */
                 sum[x->subject_of[j]] += inner;
@@ -42,8 +49,10 @@ void score_neuroids(double *r, double *r2, const encoding *x, const size_t *choi
         for (size_t f = 0; f < x->folds; f++) {
             const encoding_set *set = &x->sets[choice[f * x->subjects + x->subject_of[j]]];
             size_t at = f * x->v + j;
-            if (isnan(set->r[at])) ++*n_nan;
-            else sum_r += set->r[at];
+            if (isnan(set->r[at]))
+                ++*n_nan;
+            else
+                sum_r += set->r[at];
             exact = exact && set->sse;
             if (exact) {
                 sse += set->sse[at];

@@ -15,15 +15,15 @@ typedef struct {
 typedef struct {
     const char *path;
     size_t folds, v, n_sets;
-    encoding_set *sets;                 /* baseline first, then models by name, taps in the network's order */
+    encoding_set *sets; /* baseline first, then models by name, taps in the network's order */
     size_t subjects, rois;
-    char **subject, **roi;              /* names */
-    size_t *subject_of, *roi_of;        /* [v] */
-    uint8_t *use;                       /* [v] 0: excluded by encode */
-    double *sst;                        /* [folds×v] or NULL */
+    char **subject, **roi;       /* names */
+    size_t *subject_of, *roi_of; /* [v] */
+    uint8_t *use;                /* [v] 0: excluded by encode */
+    double *sst;                 /* [folds×v] or NULL */
     bool group;
     char *units, *baseline, *config;
-    char **subject_text, **roi_text;    /* allocations of the names */
+    char **subject_text, **roi_text; /* allocations of the names */
 } encoding;
 
 typedef struct {
@@ -31,9 +31,9 @@ typedef struct {
     bool group;
     size_t n, subjects;
     char **roi, **subject;
-    double *value, *value_r2;           /* [n] */
-    double *corrected;                  /* [subjects×n], single only; NULL: absent */
-    uint8_t *ratio;                     /* [n] may be divided by */
+    double *value, *value_r2; /* [n] */
+    double *corrected;        /* [subjects×n], single only; NULL: absent */
+    uint8_t *ratio;           /* [n] may be divided by */
     char *config, *folds;
 } ceiling_file;
 
@@ -45,10 +45,16 @@ void ceiling_file_free(ceiling_file *c);
 /* Warns where folds, filter, confounds or dropped rows of the two configurations differ. */
 void score_compare_configs(const encoding *x, const ceiling_file *c);
 
-/* r and pooled R² of each neuroid when fold f of subject s takes set choice[f·subjects + s]. Counts undefined r into *n_nan. */
+/* r and pooled R² of each neuroid when fold f of subject s takes set choice[f·subjects + s]. Counts undefined r into
+ * *n_nan. */
 void score_neuroids(double *r, double *r2, const encoding *x, const size_t *choice, size_t *n_nan);
-/* Nested choice among the sets listed: the best inner score averaged over the subject's neuroids, the first of equals. */
+/* Nested choice among the sets listed: the best inner score averaged over the subject's neuroids, the first of equals.
+ */
 int score_nested(size_t *choice, const encoding *x, const size_t *sets, size_t n, err *e);
+
+/* The neuroid that --add-mean adds: the mean time course of a subject's ROIs, another target than their average score.
+ */
+bool score_is_mean(const char *roi);
 
 typedef struct {
     const char *model, *layer, *kind, *measure;

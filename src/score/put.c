@@ -13,14 +13,22 @@ typedef struct {
 } column;
 
 static const column columns[] = {
-    { "model", offsetof(score_row, model), 't' },           { "layer", offsetof(score_row, layer), 't' },
-    { "kind", offsetof(score_row, kind), 't' },             { "target", offsetof(score_row, target), 't' },
-    { "roi", offsetof(score_row, roi), 't' },               { "subject", offsetof(score_row, subject), 't' },
-    { "measure", offsetof(score_row, measure), 't' },       { "value", offsetof(score_row, value), 'f' },
-    { "ceiling", offsetof(score_row, ceiling), 'f' },       { "normalised", offsetof(score_row, normalised), 'f' },
-    { "lo", offsetof(score_row, lo), 'f' },                 { "hi", offsetof(score_row, hi), 'f' },
-    { "p", offsetof(score_row, p), 'f' },                   { "n", offsetof(score_row, n), 'n' },
-    { "interval", offsetof(score_row, interval), 't' },     { "units", offsetof(score_row, units), 't' },
+    { "model", offsetof(score_row, model), 't' },
+    { "layer", offsetof(score_row, layer), 't' },
+    { "kind", offsetof(score_row, kind), 't' },
+    { "target", offsetof(score_row, target), 't' },
+    { "roi", offsetof(score_row, roi), 't' },
+    { "subject", offsetof(score_row, subject), 't' },
+    { "measure", offsetof(score_row, measure), 't' },
+    { "value", offsetof(score_row, value), 'f' },
+    { "ceiling", offsetof(score_row, ceiling), 'f' },
+    { "normalised", offsetof(score_row, normalised), 'f' },
+    { "lo", offsetof(score_row, lo), 'f' },
+    { "hi", offsetof(score_row, hi), 'f' },
+    { "p", offsetof(score_row, p), 'f' },
+    { "n", offsetof(score_row, n), 'n' },
+    { "interval", offsetof(score_row, interval), 't' },
+    { "units", offsetof(score_row, units), 't' },
     { "baseline", offsetof(score_row, baseline), 't' },
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
@@ -61,7 +69,8 @@ static int put_texts(store *s, const char *name, const void *first, size_t strid
     const char **text = mem_new(n, sizeof *text, e);
     int status;
     if (!text) return -1;
-    for (size_t i = 0; i < n; i++) text[i] = *(const char *const *)((const char *)first + i * stride);
+    for (size_t i = 0; i < n; i++)
+        text[i] = *(const char *const *)((const char *)first + i * stride);
     status = store_write_text(s, name, text, n, e);
     free(text);
     return status;
@@ -72,7 +81,8 @@ static int put_counts(store *s, const char *name, const void *first, size_t stri
     int64_t *count = mem_new(n, sizeof *count, e);
     int status;
     if (!count) return -1;
-    for (size_t i = 0; i < n; i++) count[i] = (int64_t) * (const size_t *)(const void *)((const char *)first + i * stride);
+    for (size_t i = 0; i < n; i++)
+        count[i] = (int64_t) * (const size_t *)(const void *)((const char *)first + i * stride);
     status = store_write_i8(s, name, 1, &n, count, e);
     free(count);
     return status;
@@ -83,30 +93,38 @@ static int put_choices(store *s, const scores *x, err *e)
     const score_choice *c = x->choices;
     const score_oracle *o = x->oracles;
     size_t n = x->n_choices, m = x->n_oracles;
-    if (n > 0 && (put_texts(s, "/choice/model", &c->model, sizeof *c, n, e) || put_texts(s, "/choice/kind", &c->kind, sizeof *c, n, e) ||
+    if (n > 0 && (put_texts(s, "/choice/model", &c->model, sizeof *c, n, e) ||
+                  put_texts(s, "/choice/kind", &c->kind, sizeof *c, n, e) ||
                   put_texts(s, "/choice/target", &c->target, sizeof *c, n, e) ||
                   put_texts(s, "/choice/subject", &c->subject, sizeof *c, n, e) ||
                   put_counts(s, "/choice/fold", &c->fold, sizeof *c, n, e) ||
                   put_texts(s, "/choice/layer", &c->layer, sizeof *c, n, e)))
         return -1;
-    if (m > 0 && (put_texts(s, "/oracle/model", &o->model, sizeof *o, m, e) || put_texts(s, "/oracle/kind", &o->kind, sizeof *o, m, e) ||
-                  put_texts(s, "/oracle/target", &o->target, sizeof *o, m, e) ||
-                  put_texts(s, "/oracle/layer", &o->layer, sizeof *o, m, e) ||
-                  put_counts(s, "/oracle/searched", &o->searched, sizeof *o, m, e) ||
-                  store_set_text(s, "/oracle", "note", "best layer on test data, for comparison; no score rests on it", e)))
+    if (m > 0 &&
+        (put_texts(s, "/oracle/model", &o->model, sizeof *o, m, e) ||
+         put_texts(s, "/oracle/kind", &o->kind, sizeof *o, m, e) ||
+         put_texts(s, "/oracle/target", &o->target, sizeof *o, m, e) ||
+         put_texts(s, "/oracle/layer", &o->layer, sizeof *o, m, e) ||
+         put_counts(s, "/oracle/searched", &o->searched, sizeof *o, m, e) ||
+         store_set_text(s, "/oracle", "note", "best layer on test data, for comparison; no score rests on it", e)))
         return -1;
     return 0;
 }
 
 int scores_put(store *s, const scores *x, const score_options *o, err *e)
 {
-    const char *how = o->aggregate == AGGREGATE_SUBJECT ? "subject" : o->aggregate == AGGREGATE_MEDIAN ? "median" : "pooled";
+    const char *how = o->aggregate == AGGREGATE_SUBJECT  ? "subject"
+                      : o->aggregate == AGGREGATE_MEDIAN ? "median"
+                                                         : "pooled";
     for (size_t k = 0; k < COLUMNS; k++)
         if (put_column(s, x, &columns[k], e)) return -1;
     if (put_choices(s, x, e)) return -1;
     return store_set_text(s, "/", "aggregate", how, e) || store_set_text(s, "/", "layer", o->layer, e) ||
-           store_set_int(s, "/", "n_nan", (int64_t)x->n_nan, e) ||
-           store_set_text(s, "/", "pooling", x->exact_pooling ? "sums of squares over folds" : "mean of the folds' R2", e) ? -1 : 0;
+                   store_set_int(s, "/", "n_nan", (int64_t)x->n_nan, e) ||
+                   store_set_text(s, "/", "pooling",
+                                  x->exact_pooling ? "sums of squares over folds" : "mean of the folds' R2", e)
+               ? -1
+               : 0;
 }
 
 int scores_tsv(const scores *x, const char *path, err *e)
@@ -115,7 +133,8 @@ int scores_tsv(const scores *x, const char *path, err *e)
     atomic *a = NULL;
     FILE *f = NULL;
     buffer b = { 0 };
-    for (size_t k = 0; k < COLUMNS; k++) buffer_printf(&b, "%s%s", k ? "\t" : "", columns[k].name);
+    for (size_t k = 0; k < COLUMNS; k++)
+        buffer_printf(&b, "%s%s", k ? "\t" : "", columns[k].name);
     buffer_text(&b, "\n");
     for (size_t i = 0; i < x->n_rows; i++)
         for (size_t k = 0; k < COLUMNS; k++) {

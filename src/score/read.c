@@ -124,15 +124,17 @@ static int read_neuroids(encoding *x, store *s, err *e)
     x->roi_of = mem_new(x->v, sizeof *x->roi_of, e);
     x->use = mem_new(x->v, 1, e);
     if (!x->subject || !x->roi || !x->subject_of || !x->roi_of || !x->use) return -1;
-    for (size_t j = 0; j < x->v; j++) with_group += str_same(x->subject_text[j], "group");
+    for (size_t j = 0; j < x->v; j++)
+        with_group += str_same(x->subject_text[j], "group");
     if (with_group != 0 && with_group != x->v)
-        return err_set(e, ERR_INPUT, "%s: %zu of %zu neuroids are of the group, the rest of single subjects", x->path, with_group,
-                       x->v);
+        return err_set(e, ERR_INPUT, "%s: %zu of %zu neuroids are of the group, the rest of single subjects", x->path,
+                       with_group, x->v);
     x->group = with_group > 0;
     return 0;
 }
 
-/* Excluded neuroids are NaN in everything; they are no part of averages. A NaN r of a fold alone is a constant prediction. */
+/* Excluded neuroids are NaN in everything; they are no part of averages. A NaN r of a fold alone is a constant
+ * prediction. */
 static void find_used(encoding *x)
 {
     for (size_t j = 0; j < x->v; j++) {
@@ -200,10 +202,12 @@ void encoding_free(encoding *x)
     for (size_t k = 0; k < x->n_sets; k++) {
         encoding_set *t = &x->sets[k];
         void *owned[] = { t->name, t->model, t->tap, t->r, t->r2_train, t->inner, t->sse };
-        for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+        for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+            free(owned[i]);
     }
-    void *owned[] = { x->sets, x->subject, x->roi, x->subject_of, x->roi_of, x->use, x->sst, x->units, x->baseline, x->config,
-                      x->subject_text, x->roi_text };
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+    void *owned[] = { x->sets, x->subject, x->roi,      x->subject_of, x->roi_of,       x->use,
+                      x->sst,  x->units,   x->baseline, x->config,     x->subject_text, x->roi_text };
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        free(owned[i]);
     free(x);
 }

@@ -19,15 +19,16 @@ int score_add(scores *out, const score_row *row, err *e)
     out->rows = rows;
     score_row *to = &out->rows[out->n_rows];
     *to = *row;
-    const char **texts[] = { &to->model, &to->layer, &to->kind, &to->target, &to->roi, &to->subject, &to->measure, &to->interval,
-                             &to->units, &to->baseline };
+    const char **texts[] = { &to->model,   &to->layer,   &to->kind,     &to->target, &to->roi,
+                             &to->subject, &to->measure, &to->interval, &to->units,  &to->baseline };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!(*texts[i] = keep(out, *texts[i], e))) return -1;
     out->n_rows++;
     return 0;
 }
 
-/* One number for each (subject, ROI): mean or median over neuroids, NaN where there are none; counts [subjects×rois]. */
+/* One number for each (subject, ROI): mean or median over neuroids, NaN where there are none; counts [subjects×rois].
+ */
 static int make_cells(double *cell, size_t *count, const encoding *x, const double *values, bool median, err *e)
 {
     double *list = mem_new(x->v, sizeof *list, e);
@@ -44,8 +45,10 @@ static int make_cells(double *cell, size_t *count, const encoding *x, const doub
     return 0;
 }
 
-/* Ceiling of a ROI for a subject (SIZE_MAX: over subjects); NaN where there is none or where it must not be divided by. */
-static double ceiling_of(const encoding *x, const ceiling_file *c, size_t subject, size_t roi, bool squared, bool *ratio)
+/* Ceiling of a ROI for a subject (SIZE_MAX: over subjects); NaN where there is none or where it must not be divided by.
+ */
+static double ceiling_of(const encoding *x, const ceiling_file *c, size_t subject, size_t roi, bool squared,
+                         bool *ratio)
 {
     *ratio = false;
     for (size_t g = 0; c && g < c->n; g++) {
@@ -90,6 +93,7 @@ static int subject_rows(maker *m, size_t subject, const char *name, const double
         m->row.ceiling = ceiling_of(m->x, m->c, subject, g, m->squared, &ratio);
         m->row.normalised = ratio ? value[g] / m->row.ceiling : NAN;
         if (score_add(m->out, &m->row, e)) return -1;
+        if (score_is_mean(m->x->roi[g])) continue; /* a mean time course is no part of the average of scores */
         sum += value[g];
         rois++;
         entered = subject == SIZE_MAX ? (n[g] > entered ? n[g] : entered) : entered + n[g];
@@ -102,6 +106,7 @@ static int subject_rows(maker *m, size_t subject, const char *name, const double
     double dividing = 0;
     for (size_t g = 0; g < m->x->rois; g++) {
         bool ratio;
+        if (score_is_mean(m->x->roi[g])) continue;
         if (!isnan(value[g]) && !isnan(ceiling_of(m->x, m->c, subject, g, m->squared, &ratio)) && ratio) dividing++;
     }
     m->row.roi = "average";
@@ -161,10 +166,20 @@ int score_rows(scores *out, const encoding *x, const ceiling_file *c, const scor
     bool median = how == AGGREGATE_MEDIAN;
     double *cell = mem_new(x->subjects * x->rois, sizeof *cell, e);
     size_t *count = mem_new(x->subjects * x->rois, sizeof *count, e);
-    maker m = { out, x, c,
-                { .model = label->model, .layer = label->layer, .kind = label->kind, .measure = label->measure,
-                  .target = x->group ? "group" : "single", .interval = "none", .units = x->units,
-                  .baseline = str_same(label->kind, "plain") ? "" : x->baseline, .lo = NAN, .hi = NAN, .p = NAN },
+    maker m = { out,
+                x,
+                c,
+                { .model = label->model,
+                  .layer = label->layer,
+                  .kind = label->kind,
+                  .measure = label->measure,
+                  .target = x->group ? "group" : "single",
+                  .interval = "none",
+                  .units = x->units,
+                  .baseline = str_same(label->kind, "plain") ? "" : x->baseline,
+                  .lo = NAN,
+                  .hi = NAN,
+                  .p = NAN },
                 label->squared };
     if (!cell || !count) goto done;
     if (how == AGGREGATE_POOLED) {

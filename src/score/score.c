@@ -28,17 +28,21 @@ static int measure(worker *w, const char *model, const char *layer, set_kind kin
 static int all_measures(worker *w, const char *model, const char *layer, set_kind kind, err *e)
 {
     score_neuroids(w->r, w->r2, w->x, w->choice, &w->out->n_nan);
-    if (measure(w, model, layer, kind, "r", false, w->r, e) || measure(w, model, layer, kind, "r2", true, w->r2, e)) return -1;
+    if (measure(w, model, layer, kind, "r", false, w->r, e) || measure(w, model, layer, kind, "r2", true, w->r2, e))
+        return -1;
     if (kind != SET_JOINT || !w->has_baseline) return 0;
-    for (size_t j = 0; j < w->x->v; j++) w->delta[j] = w->r[j] - w->base_r[j];
+    for (size_t j = 0; j < w->x->v; j++)
+        w->delta[j] = w->r[j] - w->base_r[j];
     if (measure(w, model, layer, kind, "delta_r", false, w->delta, e)) return -1;
-    for (size_t j = 0; j < w->x->v; j++) w->delta[j] = w->r2[j] - w->base_r2[j];
+    for (size_t j = 0; j < w->x->v; j++)
+        w->delta[j] = w->r2[j] - w->base_r2[j];
     return measure(w, model, layer, kind, "delta_r2", true, w->delta, e);
 }
 
 static void choose_one(worker *w, size_t set)
 {
-    for (size_t i = 0; i < w->x->folds * w->x->subjects; i++) w->choice[i] = set;
+    for (size_t i = 0; i < w->x->folds * w->x->subjects; i++)
+        w->choice[i] = set;
 }
 
 static const char *keep(worker *w, const char *text, err *e)
@@ -55,8 +59,12 @@ static int note_choices(worker *w, const char *model, set_kind kind, err *e)
             if (mem_grow(&list, out->n_choices + 1, sizeof *out->choices, e)) return -1;
             out->choices = list;
             score_choice *to = &out->choices[out->n_choices];
-            *to = (score_choice){ keep(w, model, e), set_kind_name(kind), w->x->group ? "group" : "single",
-                                  keep(w, w->x->subject[s], e), keep(w, w->x->sets[w->choice[f * w->x->subjects + s]].tap, e), f + 1 };
+            *to = (score_choice){ keep(w, model, e),
+                                  set_kind_name(kind),
+                                  w->x->group ? "group" : "single",
+                                  keep(w, w->x->subject[s], e),
+                                  keep(w, w->x->sets[w->choice[f * w->x->subjects + s]].tap, e),
+                                  f + 1 };
             if (!to->model || !to->subject || !to->layer) return -1;
             out->n_choices++;
         }
@@ -69,7 +77,8 @@ static int note_oracle(worker *w, const char *model, set_kind kind, const char *
     if (mem_grow(&list, w->out->n_oracles + 1, sizeof *w->out->oracles, e)) return -1;
     w->out->oracles = list;
     score_oracle *to = &w->out->oracles[w->out->n_oracles];
-    *to = (score_oracle){ keep(w, model, e), set_kind_name(kind), w->x->group ? "group" : "single", keep(w, layer, e), searched };
+    *to = (score_oracle){ keep(w, model, e), set_kind_name(kind), w->x->group ? "group" : "single", keep(w, layer, e),
+                          searched };
     if (!to->model || !to->layer) return -1;
     w->out->n_oracles++;
     return 0;
@@ -79,7 +88,7 @@ static double mean_used(const encoding *x, const double *values)
 {
     double sum = 0, n = 0;
     for (size_t j = 0; j < x->v; j++) {
-        if (!x->use[j] || isnan(values[j])) continue;
+        if (!x->use[j] || isnan(values[j]) || score_is_mean(x->roi_text[j])) continue;
         sum += values[j];
         n++;
     }
@@ -111,8 +120,8 @@ static int score_model(worker *w, const char *model, set_kind kind, err *e)
         }
     }
     if (str_same(w->o->layer, "nested")) {
-        if (score_nested(w->choice, x, sets, n, e) || all_measures(w, model, "nested", kind, e) || note_choices(w, model, kind, e) ||
-            note_oracle(w, model, kind, x->sets[sets[best_layer]].tap, n, e))
+        if (score_nested(w->choice, x, sets, n, e) || all_measures(w, model, "nested", kind, e) ||
+            note_choices(w, model, kind, e) || note_oracle(w, model, kind, x->sets[sets[best_layer]].tap, n, e))
             goto done;
     } else if (wanted == SIZE_MAX) {
         err_set(e, ERR_USAGE, "%s: model %s has no layer '%s'", x->path, model, w->o->layer);
@@ -204,13 +213,13 @@ static int same_baselines(encoding **x, size_t n, err *e)
     for (size_t i = 1; i < n; i++)
         for (size_t j = 0; j < i; j++)
             if (x[i]->group == x[j]->group && !str_same(x[i]->baseline, x[j]->baseline))
-                return err_set(e, ERR_INPUT, "%s has the baseline '%s', %s has '%s'", x[i]->path, x[i]->baseline, x[j]->path,
-                               x[j]->baseline);
+                return err_set(e, ERR_INPUT, "%s has the baseline '%s', %s has '%s'", x[i]->path, x[i]->baseline,
+                               x[j]->path, x[j]->baseline);
     return 0;
 }
 
-int score(scores **out, const char *const *encodings, size_t n, const char *const *ceilings, size_t m, const score_options *o,
-          err *e)
+int score(scores **out, const char *const *encodings, size_t n, const char *const *ceilings, size_t m,
+          const score_options *o, err *e)
 {
     int status = -1;
     encoding **x = mem_new(n, sizeof *x, e);
@@ -223,7 +232,8 @@ int score(scores **out, const char *const *encodings, size_t n, const char *cons
         if (encoding_read(&x[i], encodings[i], e)) goto done;
     for (size_t k = 0; k < m; k++) {
         if (ceiling_file_read(&c[k], ceilings[k], e)) goto done;
-        for (size_t g = 0; g < c[k]->n; g++) s->n_no_ratio += !c[k]->ratio[g] && !isnan(c[k]->value[g]);
+        for (size_t g = 0; g < c[k]->n; g++)
+            s->n_no_ratio += !c[k]->ratio[g] && !isnan(c[k]->value[g]);
     }
     if (same_baselines(x, n, e) || match_ceilings(of, x, n, c, m, e)) goto done;
     for (size_t i = 0; i < n; i++)
@@ -233,8 +243,10 @@ int score(scores **out, const char *const *encodings, size_t n, const char *cons
     s = NULL;
     status = 0;
 done:
-    for (size_t i = 0; x && i < n; i++) encoding_free(x[i]);
-    for (size_t k = 0; c && k < m; k++) ceiling_file_free(c[k]);
+    for (size_t i = 0; x && i < n; i++)
+        encoding_free(x[i]);
+    for (size_t k = 0; c && k < m; k++)
+        ceiling_file_free(c[k]);
     free(x);
     free(c);
     free(of);
@@ -247,8 +259,9 @@ const score_row *score_find(const scores *s, const char *model, const char *laye
 {
     for (size_t i = 0; i < s->n_rows; i++) {
         const score_row *r = &s->rows[i];
-        if (str_same(r->model, model) && str_same(r->layer, layer) && str_same(r->kind, kind) && str_same(r->target, target) &&
-            str_same(r->roi, roi) && str_same(r->subject, subject) && str_same(r->measure, name))
+        if (str_same(r->model, model) && str_same(r->layer, layer) && str_same(r->kind, kind) &&
+            str_same(r->target, target) && str_same(r->roi, roi) && str_same(r->subject, subject) &&
+            str_same(r->measure, name))
             return r;
     }
     return NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Models that differ in their seed alone (untrained.s1, untrained.s2, ...): mean and range stand beside the trained model. */
+/* Models that differ in their seed alone (untrained.s1, untrained.s2, ...): mean and range stand beside the trained
+ * model. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,8 @@ int score_seeds(scores *out, err *e)
     }
     qsort(list, n, sizeof *list, by_key);
     for (size_t i = 0, j; i < n; i = j) {
-        for (j = i + 1; j < n && compare(&list[i], &list[j]) == 0; j++) {}
+        for (j = i + 1; j < n && compare(&list[i], &list[j]) == 0; j++) {
+        }
         if (j - i < 2) continue;
         made[groups] = (summary){ summarise(list + i, j - i), list[i].place };
         made[groups].row.model = arena_text(out->memory, list[i].row->model, list[i].stem, e);

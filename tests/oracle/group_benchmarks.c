@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* oracles/benchmarks: arithmetic of ceilings. What Brain-Score, H25 and T24 did is checked when their replicate modes are built. */
+/* oracles/benchmarks: arithmetic of ceilings. What Brain-Score, H25 and T24 did is checked when their replicate modes
+ * are built. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,8 @@ static void check_split_half(store *s, oracle_result *r)
     if (!data || !want_r || !want_rho || !odd_even || !order || !a || !b || !half) goto done;
     for (size_t k = 0; k < halves_count / dims[1]; k++) {
         /* a row lists the repeats; the first half of them (4 of 9) is one half */
-        for (size_t i = 0; i < dims[1]; i++) half[(size_t)order[k * dims[1] + i]] = i < dims[1] / 2;
+        for (size_t i = 0; i < dims[1]; i++)
+            half[(size_t)order[k * dims[1] + i]] = i < dims[1] / 2;
         for (size_t j = 0; j < dims[2]; j++) {
             half_means(a, b, data, dims, half, j);
             double got = pearson(a, b, dims[0]), rho = spearman_brown(got, 2);
@@ -70,7 +72,8 @@ static void check_split_half(store *s, oracle_result *r)
             oracle_near(r, "corrected", &rho, &want_rho[k * dims[2] + j], 1, 1e-12, RELATIVE);
         }
     }
-    for (size_t i = 0; i < dims[1]; i++) half[i] = i % 2 == 0;
+    for (size_t i = 0; i < dims[1]; i++)
+        half[i] = i % 2 == 0;
     for (size_t j = 0; j < dims[2]; j++) {
         half_means(a, b, data, dims, half, j);
         double got = pearson(a, b, dims[0]);
@@ -128,7 +131,8 @@ static void check_snr_set(store *s, oracle_result *r, const char *from, const ch
             oracle_near(r, name, &got[k], &want[k][j], 1, 1e-12, RELATIVE);
         }
     }
-    for (size_t k = 0; k < 5; k++) free(want[k]);
+    for (size_t k = 0; k < 5; k++)
+        free(want[k]);
     free(data);
     free(one);
 }
@@ -146,8 +150,8 @@ typedef struct {
     double *loo, *loo_z, *pairs, *loo_mean, *ev, *ev_raw, *single, *upper;
 } isc_expected;
 
-static void check_isc_neuroid(const isc_expected *w, oracle_result *r, double *y, size_t n, size_t subjects, size_t j, size_t v,
-                              double *loo)
+static void check_isc_neuroid(const isc_expected *w, oracle_result *r, double *y, size_t n, size_t subjects, size_t j,
+                              size_t v, double *loo)
 {
     err e = { 0 };
     double mean = 0, upper = 0, pairwise = pairwise_r(y, n, subjects), raw = explainable_variance(y, n, subjects, &e);
@@ -159,14 +163,17 @@ static void check_isc_neuroid(const isc_expected *w, oracle_result *r, double *y
         free(a);
         return;
     }
-    for (size_t i = 0; i < n; i++) all[i] = mean_f8(y + i * subjects, subjects);
+    for (size_t i = 0; i < n; i++)
+        all[i] = mean_f8(y + i * subjects, subjects);
     for (size_t k = 0; k < subjects; k++) {
         oracle_near(r, "leave-one-out", &loo[k], &w->loo[k * v + j], 1, 1e-12, RELATIVE);
         mean += loo[k] / (double)subjects;
-        for (size_t i = 0; i < n; i++) a[i] = y[i * subjects + k];
+        for (size_t i = 0; i < n; i++)
+            a[i] = y[i * subjects + k];
         upper += pearson(a, all, n) / (double)subjects;
     }
-    for (size_t k = 0; k < pairs; k++) want_pairs += w->pairs[k * v + j] / (double)pairs;
+    for (size_t k = 0; k < pairs; k++)
+        want_pairs += w->pairs[k * v + j] / (double)pairs;
     oracle_near(r, "pairwise mean", &pairwise, &want_pairs, 1, 1e-12, RELATIVE);
     oracle_near(r, "leave-one-out mean", &mean, &w->loo_mean[j], 1, 1e-12, RELATIVE);
     oracle_near(r, "upper", &upper, &w->upper[j], 1, 1e-12, RELATIVE);
@@ -184,15 +191,20 @@ static void check_isc(store *s, oracle_result *r)
 {
     size_t dims[3] = { 0 };
     double *data = cube(s, r, "/data", dims); /* subject × time × neuroid */
-    isc_expected w = { numbers(s, r, "/expected/leave_one_out"), numbers(s, r, "/expected/loo_of_zscored"),
-                       numbers(s, r, "/expected/pairwise"), numbers(s, r, "/expected/leave_one_out_mean"),
-                       numbers(s, r, "/expected/explainable_variance"), numbers(s, r, "/expected/explainable_variance_raw"),
-                       numbers(s, r, "/expected/r_single_to_group"), numbers(s, r, "/expected/ceiling_upper") };
+    isc_expected w = { numbers(s, r, "/expected/leave_one_out"),
+                       numbers(s, r, "/expected/loo_of_zscored"),
+                       numbers(s, r, "/expected/pairwise"),
+                       numbers(s, r, "/expected/leave_one_out_mean"),
+                       numbers(s, r, "/expected/explainable_variance"),
+                       numbers(s, r, "/expected/explainable_variance_raw"),
+                       numbers(s, r, "/expected/r_single_to_group"),
+                       numbers(s, r, "/expected/ceiling_upper") };
     double *y = calloc(dims[0] * dims[1] + 1, sizeof *y), *loo = calloc(dims[0] + 1, sizeof *loo);
     if (data && w.loo && w.loo_z && w.pairs && w.loo_mean && w.ev && w.ev_raw && w.single && w.upper && y && loo)
         for (size_t j = 0; j < dims[2]; j++) {
             for (size_t k = 0; k < dims[0]; k++)
-                for (size_t i = 0; i < dims[1]; i++) y[i * dims[0] + k] = data[(k * dims[1] + i) * dims[2] + j];
+                for (size_t i = 0; i < dims[1]; i++)
+                    y[i * dims[0] + k] = data[(k * dims[1] + i) * dims[2] + j];
             check_isc_neuroid(&w, r, y, dims[1], dims[0], j, dims[2], loo);
         }
     if (r->status == ORACLE_PASS) oracle_end(r, ORACLE_PASS, "signal power and cc_max are not built");
@@ -218,7 +230,9 @@ static const struct {
     { "isc", check_isc },
 };
 
-static const struct { const char *head, *missing; } later[] = {
+static const struct {
+    const char *head, *missing;
+} later[] = {
     { "metrics_", "Brain-Score's linear predictivity and its splits (--mode replicate:brainscore) are not built" },
     { "numpy_legacy_rng", "NumPy's legacy generator (replicate modes) is not built" },
     { "ceiling_", "the extrapolated ceiling (--method extrapolate) is not built" },

@@ -40,15 +40,18 @@ static size_t columns_of(store *s, const char *name)
 
 static void take_column(double *out, const double *x, size_t n, size_t columns, size_t j)
 {
-    for (size_t i = 0; i < n; i++) out[i] = x[i * columns + j];
+    for (size_t i = 0; i < n; i++)
+        out[i] = x[i * columns + j];
 }
 
 /* ---- tails ---- */
 
 static int check_student(store *s, oracle_result *r)
 {
-    static const struct { const char *name; tail which; } sides[] = {
-        { "two_sided", TAIL_BOTH }, { "greater", TAIL_GREATER }, { "less", TAIL_LESS } };
+    static const struct {
+        const char *name;
+        tail which;
+    } sides[] = { { "two_sided", TAIL_BOTH }, { "greater", TAIL_GREATER }, { "less", TAIL_LESS } };
     size_t n = 0;
     int status = -1;
     double *t = numbers(s, r, &n, "/student/t"), *dof = numbers(s, r, NULL, "/student/df"), *want = NULL;
@@ -83,7 +86,8 @@ static void check_tails(store *s, oracle_result *r)
             oracle_near(r, "normal log upper tail", &got, &sf[i], 1, TINY, LOG_P);
         }
         for (size_t i = 0; i < m; i++) {
-            /* SciPy's inverse is good to 1e-8: its median is 1e-16, and at 1 df, p .9995 it is 9e-10 off tan(pi(p - 1/2)) */
+            /* SciPy's inverse is good to 1e-8: its median is 1e-16, and at 1 df, p .9995 it is 9e-10 off tan(pi(p -
+             * 1/2)) */
             double got = t_quantile(p[i], dof[i]);
             oracle_near(r, "t quantile", &got, &t[i], 1, 1e-15, LOG_P);
         }
@@ -101,12 +105,14 @@ enum { WELCH, STUDENT, PAIRED, ONE_SAMPLE };
 
 static t_result test_of(int which, const double *a, size_t na, const double *b, size_t nb)
 {
-    return which == WELCH ? welch(a, na, b, nb) : which == STUDENT ? student(a, na, b, nb)
-         : which == PAIRED ? paired(a, b, nb) : one_sample(a, na, 0);
+    return which == WELCH     ? welch(a, na, b, nb)
+           : which == STUDENT ? student(a, na, b, nb)
+           : which == PAIRED  ? paired(a, b, nb)
+                              : one_sample(a, na, 0);
 }
 
-static void check_test(store *s, oracle_result *r, int which, const char *name, const double *a, size_t na, const double *b,
-                       size_t nb, size_t d)
+static void check_test(store *s, oracle_result *r, int which, const char *name, const double *a, size_t na,
+                       const double *b, size_t nb, size_t d)
 {
     double *t = numbers(s, r, NULL, "/expected/%s/t", name), *dof = numbers(s, r, NULL, "/expected/%s/df", name);
     double *p = numbers(s, r, NULL, "/expected/%s/p", name);
@@ -142,7 +148,8 @@ static void check_test(store *s, oracle_result *r, int which, const char *name, 
 static void check_ttests(store *s, oracle_result *r)
 {
     size_t ca = 0, cb = 0, d = columns_of(s, "/A");
-    double *a = numbers(s, r, &ca, "/A"), *b = numbers(s, r, &cb, "/B"), *want = numbers(s, r, NULL, "/expected/cohen_d_pooled");
+    double *a = numbers(s, r, &ca, "/A"), *b = numbers(s, r, &cb, "/B"),
+           *want = numbers(s, r, NULL, "/expected/cohen_d_pooled");
     if (a && b && want) {
         size_t na = ca / d, nb = cb / d;
         double *x = calloc(na, sizeof *x), *y = calloc(nb, sizeof *y);
@@ -206,7 +213,8 @@ static void check_pairs(store *s, oracle_result *r, const double *x, const doubl
     double *a = calloc(n, sizeof *a), *b = calloc(n, sizeof *b), *want[5] = { NULL };
     err e = { 0 };
     bool all = a && b;
-    for (size_t k = 0; k < 5; k++) all = (want[k] = numbers(s, r, NULL, "/expected/%s", names[k])) && all;
+    for (size_t k = 0; k < 5; k++)
+        all = (want[k] = numbers(s, r, NULL, "/expected/%s", names[k])) && all;
     for (size_t j = 0; all && j < d; j++) {
         double got[5] = { NAN, NAN, NAN, NAN, NAN };
         take_column(a, x, n, d, j);
@@ -222,7 +230,8 @@ static void check_pairs(store *s, oracle_result *r, const double *x, const doubl
             oracle_near(r, names[k], &got[k], &want[k][j], 1, k % 2 && k < 4 ? 1e-100 : TINY, offset ? 1e-6 : RELATIVE);
         }
     }
-    for (size_t k = 0; k < 5; k++) free(want[k]);
+    for (size_t k = 0; k < 5; k++)
+        free(want[k]);
     free(a);
     free(b);
 }
@@ -230,7 +239,8 @@ static void check_pairs(store *s, oracle_result *r, const double *x, const doubl
 static void check_transforms(store *s, oracle_result *r)
 {
     size_t n = 0;
-    double *from = numbers(s, r, &n, "/expected/spearman_brown/r"), *two = numbers(s, r, NULL, "/expected/spearman_brown/k2");
+    double *from = numbers(s, r, &n, "/expected/spearman_brown/r"),
+           *two = numbers(s, r, NULL, "/expected/spearman_brown/k2");
     double *five = numbers(s, r, NULL, "/expected/spearman_brown/k5");
     for (size_t i = 0; from && two && five && i < n; i++) {
         double k2 = spearman_brown(from[i], 2), k5 = spearman_brown(from[i], 5);
@@ -312,18 +322,22 @@ static void check_highpass(store *s, oracle_result *r)
 {
     static const double cutoffs[] = { 100, 128, 1000000 };
     size_t count = 0, v = columns_of(s, "/x");
-    double *x = numbers(s, r, &count, "/x"), *tr = numbers(s, r, NULL, "/tr"), *y = x ? malloc(count * sizeof *y) : NULL;
+    double *x = numbers(s, r, &count, "/x"), *tr = numbers(s, r, NULL, "/tr"),
+           *y = x ? malloc(count * sizeof *y) : NULL;
     err e = { 0 };
     for (size_t k = 0; y && tr && k < 3; k++) {
         double *want = numbers(s, r, NULL, "/expected/cosine_%.0f/filtered", cutoffs[k]);
         if (!want) break;
         memcpy(y, x, count * sizeof *y);
-        if (highpass(y, count / v, v, NULL, *tr, cutoffs[k], &e)) oracle_end(r, ORACLE_FAIL, "%s", e.text);
-        else oracle_near(r, "cosine filter", y, want, count, 1e-10, RELATIVE);
+        if (highpass(y, count / v, v, NULL, *tr, cutoffs[k], &e))
+            oracle_end(r, ORACLE_FAIL, "%s", e.text);
+        else
+            oracle_near(r, "cosine filter", y, want, count, 1e-10, RELATIVE);
         free(want);
     }
     if (r->status == ORACLE_PASS)
-        oracle_end(r, ORACLE_PASS, "cosine filters; Butterworth, Savitzky-Golay and polynomial detrending are not built");
+        oracle_end(r, ORACLE_PASS,
+                   "cosine filters; Butterworth, Savitzky-Golay and polynomial detrending are not built");
     free(x);
     free(tr);
     free(y);
@@ -345,17 +359,20 @@ static int downsampled(double *out, double *count, const words_case *w, double s
     double *sample = mem_new(w->n, sizeof *sample, e);
     memset(out, 0, w->n * w->d * sizeof *out);
     if (!part || !rest || !piece || !sample) goto done;
-    for (size_t i = 0; i < w->n; i++) sample[i] = w->sample[i] - shift;
+    for (size_t i = 0; i < w->n; i++)
+        sample[i] = w->sample[i] - shift;
     for (int k = 0; k < 3; k++) {
         for (size_t i = 0; i < cells; i++) {
             part[i] = (float)rest[i];
             rest[i] -= (double)part[i];
         }
         memset(piece, 0, w->n * w->d * sizeof *piece);
-        if (lobes > 0 ? downsample_lanczos(piece, part, w->time, NULL, w->words, w->d, sample, NULL, w->n, w->tr, lobes, mult, e)
+        if (lobes > 0 ? downsample_lanczos(piece, part, w->time, NULL, w->words, w->d, sample, NULL, w->n, w->tr, lobes,
+                                           mult, e)
                       : downsample_sum(piece, count, part, w->time, NULL, w->words, w->d, sample, NULL, w->n, w->tr, e))
             goto done;
-        for (size_t i = 0; i < w->n * w->d; i++) out[i] += piece[i];
+        for (size_t i = 0; i < w->n * w->d; i++)
+            out[i] += piece[i];
     }
     status = 0;
 done:
@@ -368,9 +385,13 @@ done:
 
 static void check_lanczos(store *s, oracle_result *r, const words_case *w, double *out, err *e)
 {
-    static const struct { const char *name; bool middle; double lobes, mult; } cases[] = {
-        { "tr0_w2_c1.0", false, 2, 1 },    { "tr0_w3_c0.5", false, 3, .5 },    { "tr0_w3_c1.0", false, 3, 1 },
-        { "tr_mid_w2_c1.0", true, 2, 1 },  { "tr_mid_w3_c0.5", true, 3, .5 },  { "tr_mid_w3_c1.0", true, 3, 1 },
+    static const struct {
+        const char *name;
+        bool middle;
+        double lobes, mult;
+    } cases[] = {
+        { "tr0_w2_c1.0", false, 2, 1 },   { "tr0_w3_c0.5", false, 3, .5 },   { "tr0_w3_c1.0", false, 3, 1 },
+        { "tr_mid_w2_c1.0", true, 2, 1 }, { "tr_mid_w3_c0.5", true, 3, .5 }, { "tr_mid_w3_c1.0", true, 3, 1 },
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         double *want = numbers(s, r, NULL, "/expected/lanczos_%s", cases[k].name);
@@ -388,7 +409,8 @@ static void check_downsampling(store *s, oracle_result *r)
 {
     err e = { 0 };
     words_case w = { .d = columns_of(s, "/X") };
-    double *x = numbers(s, r, NULL, "/X"), *time = numbers(s, r, &w.words, "/time"), *sample = numbers(s, r, &w.n, "/tr_start");
+    double *x = numbers(s, r, NULL, "/X"), *time = numbers(s, r, &w.words, "/time"),
+           *sample = numbers(s, r, &w.n, "/tr_start");
     double *sum = numbers(s, r, NULL, "/expected/box_sum"), *mean = numbers(s, r, NULL, "/expected/box_mean");
     double *number = numbers(s, r, NULL, "/expected/box_count");
     double *out = calloc(w.n * w.d + 1, sizeof *out), *count = calloc(w.n + 1, sizeof *count);
@@ -400,7 +422,8 @@ static void check_downsampling(store *s, oracle_result *r)
         if (downsampled(out, count, &w, 0, 0, 0, &e)) oracle_end(r, ORACLE_FAIL, "%s", e.text);
         oracle_near(r, "box sum", out, sum, w.n * w.d, 1e-12, RELATIVE);
         oracle_near(r, "box count", count, number, w.n, TINY, RELATIVE);
-        for (size_t i = 0; i < w.n * w.d; i++) out[i] /= count[i / w.d] > 0 ? count[i / w.d] : 1;
+        for (size_t i = 0; i < w.n * w.d; i++)
+            out[i] /= count[i / w.d] > 0 ? count[i / w.d] : 1;
         oracle_near(r, "box mean", out, mean, w.n * w.d, 1e-12, RELATIVE);
         check_lanczos(s, r, &w, out, &e);
     }
@@ -427,7 +450,9 @@ static const struct {
     { "downsampling", check_downsampling },
 };
 
-static const struct { const char *name, *missing; } later[] = {
+static const struct {
+    const char *name, *missing;
+} later[] = {
     { "intervals", "bootstrap intervals (percentile, basic, BCa) come with the report issue" },
     { "permutation_p", "permutation p values come with the report issue" },
     { "sign_flip_exact", "sign flips come with the report issue" },

@@ -26,7 +26,8 @@ static responses *listeners(size_t n, size_t subjects, double rho_a, double rho_
     assert_non_null(r);
     r->tr = 2;
     r->onset = arena_get(r->memory, n * sizeof *r->onset, &e);
-    for (size_t i = 0; i < n; i++) r->onset[i] = 2.0 * (double)i;
+    for (size_t i = 0; i < n; i++)
+        r->onset[i] = 2.0 * (double)i;
     for (uint32_t s = 0; s < subjects; s++)
         for (uint32_t g = 0; g < 2; g++) {
             double rho = g ? rho_b : rho_a;
@@ -77,8 +78,8 @@ static void planted_reliability_comes_back(void **state)
         corrected += one->corrected[s * 2 + 1] / SUBJECTS;
         raw += one->loo[s * 2 + 1] / SUBJECTS;
     }
-    near(corrected, one->value[1], .01);                                             /* the correction gives √r̄ again */
-    near(raw, .3 * sqrt((SUBJECTS - 1) / (1 + (SUBJECTS - 2) * .3)), .02);            /* METHODS 4.4: E c_s */
+    near(corrected, one->value[1], .01);                                   /* the correction gives √r̄ again */
+    near(raw, .3 * sqrt((SUBJECTS - 1) / (1 + (SUBJECTS - 2) * .3)), .02); /* METHODS 4.4: E c_s */
     ceiling_free(one);
     ceiling_free(all);
     responses_free(r);
@@ -89,13 +90,16 @@ static void the_true_signal_scores_the_ceiling(void **state)
 {
     (void)state;
     responses *r = listeners(ROWS, SUBJECTS, .1, .3, 11);
-    double *signal = calloc(ROWS, sizeof *signal), *mean = calloc(ROWS, sizeof *mean), *own = calloc(ROWS, sizeof *own), single = 0;
+    double *signal = calloc(ROWS, sizeof *signal), *mean = calloc(ROWS, sizeof *mean), *own = calloc(ROWS, sizeof *own),
+           single = 0;
     for (uint32_t i = 0; i < ROWS; i++) {
         signal[i] = rng_normal(11, RNG_SIM_FEATURES, i, 1, 0);
-        for (size_t s = 0; s < SUBJECTS; s++) mean[i] += r->data[i * r->v + 2 * s + 1];
+        for (size_t s = 0; s < SUBJECTS; s++)
+            mean[i] += r->data[i * r->v + 2 * s + 1];
     }
     for (size_t s = 0; s < SUBJECTS; s++) {
-        for (size_t i = 0; i < ROWS; i++) own[i] = r->data[i * r->v + 2 * s + 1];
+        for (size_t i = 0; i < ROWS; i++)
+            own[i] = r->data[i * r->v + 2 * s + 1];
         single += pearson(own, signal, ROWS) / SUBJECTS;
     }
     ceiling *one = estimate(r, with(CEILING_ISC, false)), *all = estimate(r, with(CEILING_ISC, true));
@@ -136,11 +140,13 @@ static void units_and_order_of_subjects_do_not_matter(void **state)
     o.draws = 0;
     ceiling *before = estimate(r, o);
     for (size_t i = 0; i < 300; i++) {
-        for (size_t j = 0; j < 10; j++) other->data[i * 10 + j] = r->data[i * 10 + (9 - j) / 2 * 2 + j % 2];
+        for (size_t j = 0; j < 10; j++)
+            other->data[i * 10 + j] = r->data[i * 10 + (9 - j) / 2 * 2 + j % 2];
         other->data[i * 10] = 64 * other->data[i * 10] + 512;
     }
     ceiling *after = estimate(other, o);
-    for (size_t g = 0; g < 2; g++) near(after->value[g], before->value[g], 1e-6); /* the data are floats */
+    for (size_t g = 0; g < 2; g++)
+        near(after->value[g], before->value[g], 1e-6); /* the data are floats */
     ceiling_free(before);
     ceiling_free(after);
     responses_free(r);
@@ -160,7 +166,8 @@ static void confounds_are_taken_out_in_every_fold(void **state)
     r->n_confounds = 1;
     for (uint32_t i = 0; i < ROWS; i++) {
         r->confounds[0].at[i] = rng_normal(19, RNG_SIM_MOTION, i, 0, 0);
-        for (size_t j = 0; j < r->v; j++) r->data[i * r->v + j] += (float)r->confounds[0].at[i];
+        for (size_t j = 0; j < r->v; j++)
+            r->data[i * r->v + j] += (float)r->confounds[0].at[i];
     }
     ceiling_options o = with(CEILING_ISC, false);
     o.draws = 0;
@@ -238,7 +245,8 @@ static void unusable_neuroids_are_left_out_and_must_still_match(void **state)
     (void)state;
     err e = { 0 };
     responses *r = listeners(400, 4, .3, .3, 29);
-    for (size_t i = 0; i < 400; i++) r->data[i * r->v + 3] = 7; /* subject 1, B */
+    for (size_t i = 0; i < 400; i++)
+        r->data[i * r->v + 3] = 7; /* subject 1, B */
     ceiling_options o = with(CEILING_ISC, true);
     o.draws = 0;
     ceiling *c = estimate(r, o);
@@ -247,7 +255,8 @@ static void unusable_neuroids_are_left_out_and_must_still_match(void **state)
     assert_int_equal(c->n_subjects[1], 3);
     assert_true(isnan(c->loo[1 * 2 + 1]));
     ceiling_free(c);
-    for (size_t j = 0; j < 4; j++) responses_label(r, j, j < 2 ? "s0" : "s1", "A", (int32_t)j, &e); /* 2 and now 1 of A */
+    for (size_t j = 0; j < 4; j++)
+        responses_label(r, j, j < 2 ? "s0" : "s1", "A", (int32_t)j, &e); /* 2 and now 1 of A */
     assert_int_equal(ceiling_estimate(&c, r, &o, &e), -1);
     assert_non_null(strstr(err_text(&e), "cannot be matched"));
     responses_free(r);
@@ -257,7 +266,8 @@ static void dropped_rows_do_not_count(void **state)
 {
     (void)state;
     responses *r = listeners(410, 4, .3, .3, 31);
-    for (size_t i = 0; i < 10 * r->v; i++) r->data[i] = 1e4f; /* a start-up that all share */
+    for (size_t i = 0; i < 10 * r->v; i++)
+        r->data[i] = 1e4f; /* a start-up that all share */
     ceiling_options o = with(CEILING_ISC, false);
     o.draws = 0;
     ceiling *with_start = estimate(r, o);
@@ -282,6 +292,32 @@ static void the_filter_option_is_read(void **state)
     assert_int_equal(ceiling_highpass(&o, "128,scope=story", &e), -1);
     assert_int_equal(e.kind, ERR_USAGE);
     assert_int_equal(ceiling_highpass(&o, "-3", &e), -1);
+}
+
+static void groups_of_the_stimuli_make_folds(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    responses *r = listeners(60, 3, .5, .5, 41);
+    char *id[3] = { "a", "b", "c" }, *group[3] = { "g1", "g2", "g3" };
+    stimuli x = { .n = 3, .id = id, .group = group };
+    ceiling_options o = with(CEILING_ISC, false);
+    ceiling *c = NULL;
+    for (size_t i = 0; i < 60; i++)
+        r->id[i] = id[i / 20];
+    o.folds = "logo";
+    o.draws = 0;
+    assert_int_equal(ceiling_estimate(&c, r, &o, &e), -1);
+    err_clear(&e);
+    assert_int_equal(ceiling_groups(r, &x, &e), 0);
+    c = estimate(r, o);
+    assert_int_equal(c->folds, 3);
+    ceiling_free(c);
+    r->group = NULL;
+    r->id[59] = "elsewhere";
+    assert_int_equal(ceiling_groups(r, &x, &e), -1);
+    assert_non_null(strstr(err_text(&e), "presentation 60 (elsewhere)"));
+    responses_free(r);
 }
 
 static void every_allocation_may_fail(void **state)
@@ -323,6 +359,7 @@ int main(void)
         cmocka_unit_test(unusable_neuroids_are_left_out_and_must_still_match),
         cmocka_unit_test(dropped_rows_do_not_count),
         cmocka_unit_test(the_filter_option_is_read),
+        cmocka_unit_test(groups_of_the_stimuli_make_folds),
         cmocka_unit_test(every_allocation_may_fail),
     };
     log_start(&(log_options){ .quiet = true, .stage = "test" });

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Localizer: planted units are found, exactly k are selected, ties and units without variance follow the rule, tokens are
- * matched or say why not. */
+/* Localizer: planted units are found, exactly k are selected, ties and units without variance follow the rule, tokens
+ * are matched or say why not. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,10 +63,12 @@ static void planted_units_are_selected(void **state)
     (void)state;
     material *m = noise();
     for (size_t i = 0; i < N; i++)
-        for (size_t u = 0; u < 5; u++) m->b[i * D + 7 * u] += m->condition[i] ? 1.385f : 0;
+        for (size_t u = 0; u < 5; u++)
+            m->b[i * D + 7 * u] += m->condition[i] ? 1.385f : 0;
     localizer *l = run(m, options("k:5", MATCH_NONE));
     assert_int_equal(l->n_selected, 5);
-    for (size_t u = 0; u < 5; u++) assert_int_equal(l->taps[1].selected[7 * u], 1);
+    for (size_t u = 0; u < 5; u++)
+        assert_int_equal(l->taps[1].selected[7 * u], 1);
     assert_int_equal(l->taps[0].n_selected, 0);
     assert_true(l->taps[1].q[7] < 1e-6 && l->taps[1].mean_pos[7] - l->taps[1].mean_neg[7] > .8);
     localizer_free(l);
@@ -80,7 +82,8 @@ static void a_suppressed_unit_is_not_selected(void **state)
 {
     (void)state;
     material *m = noise();
-    for (size_t i = 0; i < N; i++) m->a[i * D + 3] -= m->condition[i] ? 3 : 0;
+    for (size_t i = 0; i < N; i++)
+        m->a[i * D + 3] -= m->condition[i] ? 3 : 0;
     localizer *l = run(m, options("q:.05", MATCH_NONE));
     assert_true(l->taps[0].q[3] < 1e-10);
     assert_int_equal(l->taps[0].selected[3], 0);
@@ -93,7 +96,8 @@ static void exactly_k_with_ties_by_tap_then_unit(void **state)
     (void)state;
     material *m = noise();
     for (size_t i = 0; i < N; i++)
-        for (size_t u = 0; u < 4; u++) m->a[i * D + 30 + u] = m->b[i * D + u] = (float)m->condition[i] + .1f * (float)(i / 2 % 5);
+        for (size_t u = 0; u < 4; u++)
+            m->a[i * D + 30 + u] = m->b[i * D + u] = (float)m->condition[i] + .1f * (float)(i / 2 % 5);
     localizer *l = run(m, options("k:6", MATCH_NONE));
     assert_int_equal(l->n_selected, 6);
     for (size_t u = 0; u < 4; u++) {
@@ -143,7 +147,8 @@ static void token_counts_do_not_pass_for_language(void **state)
     material *m = noise();
     for (uint32_t i = 0; i < N; i++) {
         m->tokens[i] += m->condition[i] ? 0 : 2;
-        for (size_t u = 0; u < 3; u++) m->a[i * D + u] = .3f * m->a[i * D + u] - .5f * (float)m->tokens[i];
+        for (size_t u = 0; u < 3; u++)
+            m->a[i * D + u] = .3f * m->a[i * D + u] - .5f * (float)m->tokens[i];
     }
     localizer *plain = run(m, options("k:3", MATCH_NONE)), *matched = run(m, options("k:3", MATCH_TOKENS));
     localizer *with = run(m, options("k:3", MATCH_COVARIATE));
@@ -168,7 +173,8 @@ static void far_apart_counts_are_said_not_to_match(void **state)
 {
     (void)state;
     material *m = noise();
-    for (size_t i = 0; i < N; i++) m->tokens[i] += m->condition[i] ? 0 : 20;
+    for (size_t i = 0; i < N; i++)
+        m->tokens[i] += m->condition[i] ? 0 : 20;
     localizer *l = run(m, options("k:3", MATCH_TOKENS));
     assert_int_equal(l->pairs, 0);
     assert_int_equal(l->used, MATCH_COVARIATE);
@@ -207,7 +213,8 @@ static void false_positives_stay_at_their_rate(void **state)
     localizer *l = run(m, options("k:1", MATCH_TOKENS));
     size_t below = 0;
     for (size_t k = 0; k < 2; k++)
-        for (size_t u = 0; u < D; u++) below += l->taps[k].p[u] < .05;
+        for (size_t u = 0; u < D; u++)
+            below += l->taps[k].p[u] < .05;
     assert_true(below <= 10); /* 80 units: 4 expected, more than 10 has p .002 */
     localizer_free(l);
     free(m);
@@ -229,7 +236,8 @@ static void contrasts_and_selections_are_read_or_refused(void **state)
     assert_non_null(strstr(err_text(&e), "non-word word"));
     assert_int_equal(localize_contrast(out, names, 4, "word", true, &e), 0);
     assert_int_equal(out[0], -1);
-    static const char *const wrong[] = { "top:0", "top:101%", "top:", "k:0", "k:x", "q:2", "range:5-5", "range:9", "best:3" };
+    static const char *const wrong[] = { "top:0", "top:101%",  "top:",    "k:0",   "k:x",
+                                         "q:2",   "range:5-5", "range:9", "best:3" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         localize_options o = localize_defaults();
         if (localize_parse_select(&o, wrong[i], &e) == 0) fail_msg("'%s' was accepted", wrong[i]);

@@ -32,8 +32,10 @@ static void t_does_not_move_with_a_common_offset(void **state)
 {
     (void)state;
     double a[4], b[5];
-    for (int i = 0; i < 4; i++) a[i] = a4[i] + 0x1p20;
-    for (int i = 0; i < 5; i++) b[i] = b5[i] + 0x1p20;
+    for (int i = 0; i < 4; i++)
+        a[i] = a4[i] + 0x1p20;
+    for (int i = 0; i < 5; i++)
+        b[i] = b5[i] + 0x1p20;
     near(welch(a, 4, b, 5).t, welch(a4, 4, b5, 5).t, 1e-8);
 }
 
@@ -85,7 +87,8 @@ static void adjusted_p_gives_the_example_and_leaves_nan_out(void **state)
     double p[] = { .01, .04, .03, .005, .5 }, want[] = { .025, .05, .05, .025, .5 }, q[6];
     err e = { 0 };
     assert_int_equal(benjamini_hochberg(p, 5, q, &e), 0);
-    for (int i = 0; i < 5; i++) near(q[i], want[i], 1e-15);
+    for (int i = 0; i < 5; i++)
+        near(q[i], want[i], 1e-15);
     double with[] = { .01, NAN, .04, .03, .005, .5 };
     assert_int_equal(benjamini_hochberg(with, 6, with, &e), 0); /* in place */
     assert_true(isnan(with[1]));

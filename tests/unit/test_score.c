@@ -54,7 +54,8 @@ static void ok(int status, const err *e)
     if (status) fail_msg("%s", err_text(e));
 }
 
-static writer begin(const char *file, const char *const *subject, const char *const *roi, size_t v, bool sums, const char *baseline)
+static writer begin(const char *file, const char *const *subject, const char *const *roi, size_t v, bool sums,
+                    const char *baseline)
 {
     err e = { 0 };
     writer w = { NULL, v, sums };
@@ -68,7 +69,8 @@ static writer begin(const char *file, const char *const *subject, const char *co
     ok(store_write_text(w.s, "/neuroid/roi", roi, v, &e), &e);
     ok(store_write_u1(w.s, "/fold/test", 2, test, mask, &e), &e);
     for (size_t f = 0; f < F; f++)
-        for (size_t j = 0; j < v; j++) sst[f * v + j] = 10.0 * (double)(f + 1);
+        for (size_t j = 0; j < v; j++)
+            sst[f * v + j] = 10.0 * (double)(f + 1);
     if (sums) ok(store_write_f8(w.s, "/fold/sst", 2, grid, sst, &e), &e);
     return w;
 }
@@ -135,15 +137,19 @@ static void write_ceiling(const char *file, const char *target, double a, double
     store *s = NULL;
     size_t n = 2, grid[2] = { 2, 2 };
     const char *const roi[] = { "A", "B" }, *const who[] = { target, target }, *const subject[] = { "s1", "s2" };
-    double value[2] = { a, b }, square[2] = { a * a, b * b }, lo[2] = { lower, lower }, corrected[4] = { .4, .2, .8, -.1 };
+    double value[2] = { a, b }, square[2] = { a * a, b * b }, lo[2] = { lower, lower },
+           corrected[4] = { .4, .2, .8, -.1 };
     int32_t count[2] = { subjects, subjects };
     ok(store_create(&s, file, "ceiling", NULL, &e), &e);
     ok(store_write_text(s, "/neuroid/roi", roi, 2, &e) || store_write_text(s, "/neuroid/subject", who, 2, &e), &e);
     ok(store_write_f8(s, "/ceiling", 1, &n, value, &e) || store_write_f8(s, "/ceiling_r2", 1, &n, square, &e), &e);
     ok(store_write_f8(s, "/mean_r_lo", 1, &n, lo, &e) || store_write_i4(s, "/n_subjects", 1, &n, count, &e), &e);
-    ok(store_write_text(s, "/loo/subject", subject, 2, &e) || store_write_f8(s, "/loo/corrected", 2, grid, corrected, &e), &e);
+    ok(store_write_text(s, "/loo/subject", subject, 2, &e) ||
+           store_write_f8(s, "/loo/corrected", 2, grid, corrected, &e),
+       &e);
     ok(store_set_text(s, "/", "target", target, &e) || store_set_text(s, "/", "metric", "r", &e) ||
-       store_set_text(s, "/", "method", "isc", &e), &e);
+           store_set_text(s, "/", "method", "isc", &e),
+       &e);
     ok(store_commit(s, &e), &e);
 }
 
@@ -156,8 +162,8 @@ static scores *scored(const char *encoding, const char *ceiling, score_aggregate
     return x;
 }
 
-static const score_row *find(const scores *x, const char *model, const char *layer, const char *kind, const char *target,
-                             const char *roi, const char *subject, const char *measure)
+static const score_row *find(const scores *x, const char *model, const char *layer, const char *kind,
+                             const char *target, const char *roi, const char *subject, const char *measure)
 {
     const score_row *r = score_find(x, model, layer, kind, target, roi, subject, measure);
     if (!r) fail_msg("no row %s %s %s %s %s %s %s", model, layer, kind, target, roi, subject, measure);
@@ -252,17 +258,22 @@ static void seeds_become_a_mean_and_a_range(void **state)
 /* Subject s1 has two neuroids in A, s2 one; the last neuroid is excluded by encode. */
 static void write_single(const char *file)
 {
-    static const char *const subject[] = { "s1", "s1", "s1", "s2", "s2", "s2" }, *const roi[] = { "A", "A", "B", "A", "B", "B" };
+    static const char *const subject[] = { "s1", "s1", "s1", "s2", "s2", "s2" }, *const roi[] = { "A", "A", "B",
+                                                                                                  "A", "B", "B" };
     err e = { 0 };
     writer w = begin(file, subject, roi, 6, true, "rate");
     size_t grid[2] = { F, 6 };
     double x[F * 6];
-    for (size_t i = 0; i < F * 6; i++) x[i] = i % 6 == 5 ? NAN : .2 + .1 * (double)(i % 6);
+    for (size_t i = 0; i < F * 6; i++)
+        x[i] = i % 6 == 5 ? NAN : .2 + .1 * (double)(i % 6);
     x[0] = NAN; /* fold 1, neuroid 0: a constant prediction */
     ok(store_write_f8(w.s, "/set/m:h.0/r", 2, grid, x, &e), &e);
-    for (size_t i = 0; i < F * 6; i++) x[i] = i % 6 == 5 ? NAN : .1;
-    ok(store_write_f8(w.s, "/set/m:h.0/r2_train", 2, grid, x, &e) || store_write_f8(w.s, "/set/m:h.0/inner_best", 2, grid, x, &e) ||
-       store_set_text(w.s, "/set/m:h.0", "kind", "model", &e), &e);
+    for (size_t i = 0; i < F * 6; i++)
+        x[i] = i % 6 == 5 ? NAN : .1;
+    ok(store_write_f8(w.s, "/set/m:h.0/r2_train", 2, grid, x, &e) ||
+           store_write_f8(w.s, "/set/m:h.0/inner_best", 2, grid, x, &e) ||
+           store_set_text(w.s, "/set/m:h.0", "kind", "model", &e),
+       &e);
     end(&w);
 }
 
@@ -283,7 +294,8 @@ static void aggregation_goes_by_subject_by_median_or_pooled(void **state)
     near(r->normalised, r->value / .5, 1e-12);
     r = find(x, "m", "nested", "plain", "single", "B", "s2", "r");
     assert_true(isnan(r->ceiling) && isnan(r->normalised)); /* this subject does not follow the others there */
-    near(find(x, "m", "nested", "plain", "single", "average", "all", "r")->value, (((first + .3) / 2 + .5) / 2 + (.4 + .6) / 2) / 2, 1e-12);
+    near(find(x, "m", "nested", "plain", "single", "average", "all", "r")->value,
+         (((first + .3) / 2 + .5) / 2 + (.4 + .6) / 2) / 2, 1e-12);
     assert_true(x->n_nan >= 1);
     scores_free(x);
     x = scored(path(0, "single"), NULL, AGGREGATE_POOLED, "nested");
@@ -295,7 +307,8 @@ static void aggregation_goes_by_subject_by_median_or_pooled(void **state)
     scores_free(x);
 }
 
-static void refuse(const char *const *encodings, size_t n, const char *const *ceilings, size_t m, const char *layer, const char *why)
+static void refuse(const char *const *encodings, size_t n, const char *const *ceilings, size_t m, const char *layer,
+                   const char *why)
 {
     scores *x = NULL;
     err e = { 0 };
@@ -324,7 +337,8 @@ static void what_does_not_belong_together_is_refused(void **state)
     write_ceiling(path(3, "r2"), "single", .5, .4, 27, .1);
     ceilings[0] = path(3, "other");
     ok(store_create(&s, path(3, "other"), "ceiling", NULL, &e) || store_set_text(s, "/", "target", "single", &e) ||
-       store_set_text(s, "/", "metric", "r2", &e) || store_commit(s, &e), &e);
+           store_set_text(s, "/", "metric", "r2", &e) || store_commit(s, &e),
+       &e);
     refuse(encodings, 1, ceilings, 1, "nested", "a ceiling of r2");
     static const char *const subject[] = { "group", "s1" }, *const roi[] = { "A", "A" };
     writer w = begin(path(4, "mixed"), subject, roi, 2, true, "rate");
@@ -364,6 +378,20 @@ static void product_and_table_hold_the_same_rows(void **state)
     scores_free(x);
 }
 
+static void a_mean_time_course_is_no_part_of_the_average(void **state)
+{
+    (void)state;
+    static const char *const subject[] = { "group", "group", "group" }, *const roi[] = { "A", "mean", "B" };
+    writer w = begin(path(0, "mean"), subject, roi, 3, true, "rate");
+    add_set(&w, "m:h.0", "model", .2, low, low);
+    end(&w);
+    scores *x = scored(path(0, "mean"), NULL, AGGREGATE_SUBJECT, "nested");
+    near(find(x, "m", "nested", "plain", "group", "mean", "group", "r")->value, .21, 1e-12);
+    near(find(x, "m", "nested", "plain", "group", "average", "group", "r")->value, (.20 + .22) / 2, 1e-12);
+    assert_int_equal(find(x, "m", "nested", "plain", "group", "average", "group", "r")->n, 2);
+    scores_free(x);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -395,6 +423,7 @@ int main(void)
         cmocka_unit_test(aggregation_goes_by_subject_by_median_or_pooled),
         cmocka_unit_test(what_does_not_belong_together_is_refused),
         cmocka_unit_test(product_and_table_hold_the_same_rows),
+        cmocka_unit_test(a_mean_time_course_is_no_part_of_the_average),
         cmocka_unit_test(every_allocation_may_fail),
     };
     log_start(&(log_options){ .quiet = true, .stage = "test" });
