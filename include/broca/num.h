@@ -128,6 +128,9 @@ fit_score score_fold(const double *y, const double *prediction, size_t n, size_t
  * intercept false: b = 0 and nothing is centred. */
 int ridge_fit(const double *x, size_t n, size_t p, const double *y, size_t v, const double *alpha, bool intercept,
               double *w, double *b, err *e);
+/* Effective degrees of freedom sum s²/(s²+alpha) of the centred x [n×p] (the intercept not counted) and the hat matrix's
+ * diagonal [n] (1/n of the intercept included; leave-one-out residuals divide by 1 - h, METHODS 3.6). hat may be NULL. */
+int ridge_hat(const double *x, size_t n, size_t p, double alpha, double *df, double *hat, err *e);
 /* METHODS 3.8: candidates of random search: equal weights, the corners, then Dirichlet draws alternating concentration
  * 0.1 and 1.0, from stream RNG_GAMMA. out [count×bands], rows sum to 1. */
 int gamma_candidates(double *out, size_t count, size_t bands, uint64_t seed, err *e);
