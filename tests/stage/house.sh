@@ -200,7 +200,9 @@ what_is_no_hdf5_gets_one_clear_error() {
         runs 2 "$broca" export table.csv --to tsv --out never && [ ! -e never ] &&
         runs 2 "$broca" inspect tokens.h5 stimuli.h5 && says err 'one FILE is needed'
 }
-damaged_files_never_crash_the_stages() {
+# libhdf5 1.10 leaks a few hundred bytes of its own when metadata fail their checksum: no leak detection here, all else stays on
+damaged_files_never_crash_the_stages() (
+    export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
     size=$(wc -c <tokens.h5) at=8 readable=0 refused=0
     while [ $at -lt "$size" ]; do
         cp tokens.h5 damaged.h5
@@ -215,7 +217,7 @@ damaged_files_never_crash_the_stages() {
     done
     head -c $((size / 2)) tokens.h5 >damaged.h5
     runs 2 "$broca" inspect damaged.h5 && echo "$readable readable, $refused refused" && [ $refused -ge 3 ]
-}
+)
 exported_columns_are_the_table_that_was_imported() {
     runs 0 "$broca" export stimuli.h5 --to tsv --out all/ || return 1
     printf 'id\tgroup\tnote\ttext\na1\tx\ta\\ttab\tthe dog runs\na2\tx\t\tun été\na3\ty\tback\\\\slash\tonce upon a time\n' >want.tsv
@@ -249,7 +251,7 @@ a_missing_dataset_suggests_the_nearest() {
         runs 2 "$broca" export tokens.h5 --dataset item --out never && says err 'a group' && [ ! -e never ]
 }
 the_largest_values_of_a_tap_are_those_of_its_table() {
-    runs 0 "$broca" extract --arch gpt2,layers=2,d=24,heads=3 --untrained --seed 3 --stimuli stimuli.h5 --out a.h5 &&
+    runs 0 "$broca" extract --arch gpt2,layers=2,width=24,heads=3,vocab=257,context=64 --untrained --seed 3 --stimuli stimuli.h5 --out a.h5 &&
         runs 0 "$broca" inspect --json a.h5 || return 1
     cp out a.json
     runs 0 "$broca" export a.h5 --dataset tap/h.1 --out h1.tsv || return 1
