@@ -13,7 +13,7 @@
  *   normalised  value/ceiling, aggregated first, then divided, over the ROIs that have a ceiling; NaN if none, or if
  * fewer than 10 subjects leave the agreement in doubt (lower bound of the mean r <= .05) lo, hi, p   NaN until
  * intervals and nulls are stored by encode; for a group of seeds lo and hi are the range over seeds n           subject
- * rows: neuroids; "all": subjects; a group of seeds: seeds interval    what lo and hi are: "none", "range over seeds"
+ * rows: neuroids; "all": subjects; a group of seeds: seeds interval    what lo and hi are: "none", "t over subjects, this stimulus", "range over seeds"
  *   units, baseline   what the encoding says about them */
 #ifndef BROCA_SCORE_H
 #define BROCA_SCORE_H

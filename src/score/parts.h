@@ -63,6 +63,8 @@ typedef struct {
 /* Adds the rows of one measure with a value a neuroid. */
 int score_rows(scores *out, const encoding *x, const ceiling_file *c, const score_label *label, const double *values,
                score_aggregate how, err *e);
+/* t intervals for the rows [first, n_rows) over subjects; cell [subjects×rois]. */
+int score_intervals(scores *out, size_t first, const encoding *x, const double *cell, err *e);
 int score_add(scores *out, const score_row *row, err *e); /* texts are copied */
 /* Rows of models NAME.sN, N = seeds, summed up as model NAME: mean and range. */
 int score_seeds(scores *out, err *e);
