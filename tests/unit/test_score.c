@@ -292,6 +292,12 @@ static void aggregation_goes_by_subject_by_median_or_pooled(void **state)
     near(r->value, ((first + .3) / 2 + .5) / 2, 1e-12);
     assert_int_equal(r->n, 2);
     near(r->normalised, r->value / .5, 1e-12);
+    /* two subjects: half the distance between them is t(.975, 1)·s/sqrt(2) = 12.7062·|a - b|/2 */
+    double one = find(x, "m", "nested", "plain", "single", "A", "s1", "r")->value;
+    double two = 2 * r->value - one; /* of the other subject */
+    near(r->hi - r->value, 12.706204736 * fabs(one - two) / 2, 1e-6);
+    near(r->value - r->lo, r->hi - r->value, 1e-12);
+    assert_string_equal(r->interval, "t over subjects, this stimulus");
     r = find(x, "m", "nested", "plain", "single", "B", "s2", "r");
     assert_true(isnan(r->ceiling) && isnan(r->normalised)); /* this subject does not follow the others there */
     near(find(x, "m", "nested", "plain", "single", "average", "all", "r")->value,
