@@ -157,10 +157,17 @@ done:
     return status;
 }
 
+/* Files with surprisal hold the table of tokens whatever their rows are. */
+static bool rows_are_tokens(activations *a)
+{
+    const char *pooling = activations_attribute(a, "pooling");
+    return store_has(a->file, "token/item") && (!*pooling || str_same(pooling, "none"));
+}
+
 static int read_rows(activations *a, err *e)
 {
     if (store_has(a->file, "word/item")) return read_words(a, e);
-    if (store_has(a->file, "token/item")) return read_tokens(a, e);
+    if (rows_are_tokens(a)) return read_tokens(a, e);
     if (a->n == a->items) return 0;
     err_set(e, ERR_INPUT, "%s: tap %s has %zu rows, /item/id has %zu", store_path(a->file), a->tap[0], a->n, a->items);
     return err_hint(e, "the file is damaged or was edited; extract it again");
