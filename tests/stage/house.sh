@@ -251,7 +251,7 @@ a_missing_dataset_suggests_the_nearest() {
         runs 2 "$broca" export tokens.h5 --dataset item --out never && says err 'a group' && [ ! -e never ]
 }
 the_largest_values_of_a_tap_are_those_of_its_table() {
-    runs 0 "$broca" extract --arch gpt2,layers=2,width=24,heads=3,vocab=257,context=64 --untrained --seed 3 --stimuli stimuli.h5 --out a.h5 &&
+    runs 0 "$broca" extract --arch gpt2,layers=2,width=24,heads=3,vocab=257,context=64 --seed 3 --stimuli stimuli.h5 --out a.h5 &&
         runs 0 "$broca" inspect --json a.h5 || return 1
     cp out a.json
     runs 0 "$broca" export a.h5 --dataset tap/h.1 --out h1.tsv || return 1
@@ -320,6 +320,21 @@ the_harness_counts_cmocka_programs() {
         ${CC:-gcc} ${d%%:*} -o suites/unit suites/unit.c -lcmocka && counted unit ${d#*:} || return 1
     done
     says out 'ended after 3 of 4 tests'
+}
+
+# ---- install ----
+
+# Into a folder of our own; the sanitizer builds are installed by their own goal.
+installs() {
+    case $BUILD in "$project/build") set -- "$@" ;; *) set -- "${BUILD##*/}" "$@" ;; esac
+    (unset MAKEFLAGS MFLAGS MAKELEVEL && runs 0 "${MAKE:-make}" --no-print-directory -C "$project" "$@" DESTDIR="$work/dest" PREFIX=/opt/broca)
+}
+make_install_and_uninstall() {
+    installs install || return 1
+    for p in "$bin"/broca*; do cmp "$p" "dest/opt/broca/bin/$(basename "$p")" || return 1; done
+    for h in "$project"/include/broca/*.h; do cmp "$h" "dest/opt/broca/include/broca/$(basename "$h")" || return 1; done
+    [ -s dest/opt/broca/lib/libbroca.a ] && runs 0 dest/opt/broca/bin/broca doctor --help && says out 'broca doctor: ' || return 1
+    installs uninstall && [ -z "$(find dest -type f)" ] || { find dest -type f; return 1; }
 }
 
 # ---- what every file keeps to ----
@@ -404,6 +419,10 @@ if unshare -rm mount -t tmpfs -o size=64k none small 2>/dev/null; then
     check a_full_disk_is_named_and_nothing_is_left
 else skip a_full_disk_is_named_and_nothing_is_left 'no small disk can be mounted here'; fi
 check the_harness_counts_what_suites_say the_harness_fails_what_crashes_hangs_or_lies the_harness_counts_cmocka_programs
+case $BUILD in
+"$project/build" | "$project"/build/asan | "$project"/build/tsan | "$project"/build/coverage) check make_install_and_uninstall ;;
+*) skip make_install_and_uninstall 'programs of another folder than build/' ;;
+esac
 check each_library_has_its_one_place no_exit_and_no_abort_below_stages no_path_of_a_machine_in_tracked_files \
     every_source_has_its_licence_line every_script_can_be_read_by_its_shell the_documents_of_the_house_are_there \
     links_of_the_documents_lead_somewhere
