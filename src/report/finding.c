@@ -91,14 +91,16 @@ static void add_sentence(buffer *b, const score_rows *r, const char *model, cons
 {
     size_t row = finding_row(r, model, "nested", NULL, target, "average", "delta_r2");
     if (row == SIZE_MAX) return;
+    char name[300];
     double delta = r->value[row];
+    snprintf(name, sizeof name, str_same(model, "trained") ? "The %.200s model" : "The model %.200s", model);
     bool nothing = !(delta > 0) || (!isnan(r->lo[row]) && r->lo[row] <= 0);
     if (first && nothing)
-        buffer_printf(b, "The model %s adds nothing beyond the baseline that can be seen here: ΔR² = %+.4f", model, delta);
+        buffer_printf(b, "%s adds nothing beyond the baseline that can be seen here: ΔR² = %+.4f", name, delta);
     else if (first)
-        buffer_printf(b, "The model %s adds ΔR² = %+.4f beyond the baseline", model, delta);
+        buffer_printf(b, "%s adds ΔR² = %+.4f beyond the baseline", name, delta);
     else
-        buffer_printf(b, "For ");
+        buffer_text(b, "For ");
     if (!first) {
         add_target(b, r, target);
         buffer_printf(b, ": ΔR² = %+.4f", delta);

@@ -58,10 +58,9 @@ static void summary_table(buffer *b, const score_rows *r)
 {
     static const char *const targets[] = { "group", "single" };
     const char *model = finding_model(r), *seeds = finding_seeds(r);
-    buffer_text(b, "<div class=\"scroll\"><table><caption>Averages over regions. r: mean over test folds; R²: pooled, about training "
-                   "means; ΔR²: baseline and model together, minus the baseline (banded ridge); normalised: r divided by the "
-                   "ceiling of the same target.</caption><thead><tr><th>features</th><th>target</th><th>r</th><th>R²</th>"
-                   "<th>ceiling of r</th><th>normalised</th><th>ΔR²</th><th>from – to</th><th></th></tr></thead><tbody>\n");
+    buffer_text(b, "<div class=\"scroll\"><table><thead><tr><th>features</th><th>target</th><th class=\"n\">r</th><th class=\"n\">R²</th>"
+                   "<th class=\"n\">ceiling of r</th><th class=\"n\">normalised</th><th class=\"n\">ΔR²</th><th class=\"n\">from – to</th>"
+                   "<th></th></tr></thead><tbody>\n");
     for (size_t i = 0; i < 2; i++) {
         char shown[200];
         summary_line(b, r, "baseline", "baseline", targets[i]);
@@ -70,7 +69,9 @@ static void summary_table(buffer *b, const score_rows *r)
         snprintf(shown, sizeof shown, "%s, mean over seeds", seeds);
         summary_line(b, r, seeds, shown, targets[i]);
     }
-    buffer_text(b, "</tbody></table></div>\n");
+    buffer_text(b, "</tbody></table></div>\n<p class=\"note\">Averages over regions. r: mean over test folds; R²: pooled, about training means; "
+                   "ΔR²: baseline and model together, minus the baseline (banded ridge); normalised: r divided by the ceiling of the same "
+                   "target.</p>\n");
 }
 
 static void region_table(buffer *b, const score_rows *r, const char *target, err *e)
@@ -83,7 +84,8 @@ static void region_table(buffer *b, const score_rows *r, const char *target, err
         return;
     }
     buffer_printf(b, "<details><summary>By region, %s</summary><div class=\"scroll\"><table><thead><tr><th>region</th>"
-                     "<th>baseline r</th><th>model r</th><th>ceiling of r</th><th>baseline R²</th><th>ΔR²</th></tr></thead><tbody>",
+                     "<th class=\"n\">baseline r</th><th class=\"n\">model r</th><th class=\"n\">ceiling of r</th><th class=\"n\">baseline R²</th>"
+                     "<th class=\"n\">ΔR²</th></tr></thead><tbody>",
                   target_name(target));
     for (size_t i = 0; i < n; i++) {
         size_t base = finding_row(r, "baseline", NULL, NULL, target, rois[i], "r");
@@ -179,7 +181,8 @@ static void charts(buffer *b, const score_rows *r, err *e)
 {
     static const char *const targets[] = { "group", "single" };
     buffer_text(b, "<h2>Layers</h2>\n<p>Every layer, scored on the test folds. The headline uses none of these curves to choose: its "
-                   "layer is chosen inside the training data of each fold. Bands: range over untrained seeds.</p>\n<div class=\"grid\">\n");
+                   "layer is chosen inside the training data of each fold. Bands: range over untrained seeds; for single "
+                   "listeners the 95 % t interval over listeners, for this stimulus.</p>\n<div class=\"grid\">\n");
     for (size_t i = 0; i < 2; i++) {
         if (score_row_find(r, NULL, NULL, NULL, targets[i], NULL, NULL, NULL) == SIZE_MAX) continue;
         layer_chart(b, r, targets[i], true, e);

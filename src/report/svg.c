@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { WIDTH = 640, HEIGHT = 300, LEFT = 64, RIGHT = 130, TOP = 34, BOTTOM = 46, TICKS = 5 };
+enum { WIDTH = 640, HEIGHT = 300, LEFT = 96, RIGHT = 120, TOP = 34, BOTTOM = 46, TICKS = 5 };
 
 void html_text(buffer *b, const char *text)
 {
@@ -78,7 +78,7 @@ static void draw_axes(buffer *b, const svg_chart *c, const axis *a)
     }
     buffer_printf(b, "<text class=\"label\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">", LEFT + (WIDTH - LEFT - RIGHT) / 2, HEIGHT - 8);
     html_text(b, c->x_label);
-    buffer_printf(b, "</text><text class=\"label\" transform=\"translate(14 %d) rotate(-90)\" text-anchor=\"middle\">",
+    buffer_printf(b, "</text><text class=\"label\" transform=\"translate(20 %d) rotate(-90)\" text-anchor=\"middle\">",
                   TOP + (HEIGHT - TOP - BOTTOM) / 2);
     html_text(b, c->y_label);
     buffer_printf(b, "</text><text class=\"title\" x=\"%d\" y=\"18\">", LEFT);

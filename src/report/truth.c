@@ -46,8 +46,7 @@ int report_truth(buffer *b, const score_rows *r, const char *path, err *e)
     size_t one = finding_row(r, "baseline", NULL, NULL, "single", "average", "r");
     const char *name = finding_model(r);
     size_t delta = name ? finding_row(r, name, "nested", NULL, "group", "average", "delta_r2") : SIZE_MAX;
-    buffer_text(b, "<div class=\"scroll\"><table><caption>Planted truth beside the estimates, averages over regions. The planted share of "
-                   "the model is what unlimited data would give; cross-validated ΔR² stays below it.</caption><thead><tr><th>quantity"
+    buffer_text(b, "<div class=\"scroll\"><table><thead><tr><th>quantity"
                    "</th><th>planted</th><th>estimate</th><th>interval</th><th></th></tr></thead><tbody>\n");
     line(b, "ceiling of r, mean over listeners", group, g == SIZE_MAX ? NAN : r->ceiling[g], NAN, NAN, "");
     line(b, "ceiling of r, single listeners", single, one == SIZE_MAX ? NAN : r->ceiling[one], NAN, NAN, "");
