@@ -164,14 +164,14 @@ static int items_to_presentations(double **out, const context *c, const float *f
     for (size_t i = 0; i < items; i++) sorted[i] = &item[i];
     qsort(sorted, items, sizeof *sorted, by_id);
     for (size_t i = 0; i < r->n; i++) {
-        char **key = &r->id[i], ****found = bsearch(&key, sorted, items, sizeof *sorted, by_id);
+        char **key = &r->id[i], ***found = bsearch(&key, sorted, items, sizeof *sorted, by_id);
         if (!found) {
             err_set(e, ERR_INPUT, "presentation %zu is of the item '%s', which the features do not have (their first is '%s')", i + 1,
                     r->id[i], items ? item[0] : "");
             err_hint(e, "features and responses must be of the same stimuli");
             goto done;
         }
-        size_t row = (size_t)(**found - item);
+        size_t row = (size_t)(*found - item);
         for (size_t j = 0; j < width; j++) x[i * width + j] = (double)f[row * width + j];
     }
     *out = x;

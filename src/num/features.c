@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* The features of one outer fold: constant columns dropped, the rest standardised on the training rows, bands scaled, and
+ * (more columns than rows) one Gram matrix a band, of which every candidate and every inner fold is a weighted, centred part. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ridge.h"
+
+static int list_rows(size_t **out, size_t *count, const uint8_t *mask, size_t n, err *e)
+{
+    size_t m = 0;
+    size_t *rows = mem_new(n, sizeof *rows, e);
+    if (!rows) return -1;
+    for (size_t i = 0; i < n; i++)
+        if (mask[i]) rows[m++] = i;
+    *out = rows;
+    *count = m;
+    return 0;
+}
+
+static int keep_columns(fold_features *f, const nested_problem *q, const uint8_t *keep, err *e)
+{
+    f->n_bands = q->n_bands > 1 ? q->n_bands : 1;
+    f->column = mem_new(q->p, sizeof *f->column, e);
+    f->band_of = mem_new(q->p, sizeof *f->band_of, e);
+    if (!f->column || !f->band_of) return -1;
+    for (size_t j = 0; j < q->p; j++) {
+        size_t b = 0;
+        if ((keep && !keep[j]) || column_constant(q->x + j, q->n, q->p, q->train)) continue;
+        while (q->n_bands > 1 && b < q->n_bands && (j < q->bands[b].first || j - q->bands[b].first >= q->bands[b].width)) b++;
+        if (b == f->n_bands) continue; /* in no band */
+        f->column[f->p] = j;
+        f->band_of[f->p++] = b;
+    }
+    return 0;
+}
+
+static int check_finite(const fold_features *f, const nested_problem *q, err *e)
+{
+    for (size_t i = 0; i < f->n + f->t; i++) {
+        size_t row = i < f->n ? f->train_row[i] : f->test_row[i - f->n];
+        for (size_t j = 0; j < f->p; j++)
+            if (!isfinite(q->x[row * q->p + f->column[j]]))
+                return err_set(e, ERR_INPUT, "features: row %zu, column %zu is not finite", row, f->column[j]);
+    }
+    return 0;
+}
+
+/* Centre on the training rows, divide by their sd when asked (else the inner folds' centring would do alone). */
+static int standardise(fold_features *f, const nested_problem *q, err *e)
+{
+    size_t rows = f->n + f->t, *width = mem_new(f->n_bands, sizeof *width, e);
+    f->x = mem_new(rows * f->p, sizeof *f->x, e);
+    f->scale = mem_new(f->p, sizeof *f->scale, e);
+    double *mean = mem_new(f->p, sizeof *mean, e);
+    if (!width || !f->x || !f->scale || !mean) {
+        free(width);
+        free(mean);
+        return -1;
+    }
+    for (size_t i = 0; i < rows; i++) {
+        const double *from = q->x + (i < f->n ? f->train_row[i] : f->test_row[i - f->n]) * q->p;
+        for (size_t j = 0; j < f->p; j++) f->x[i * f->p + j] = from[f->column[j]];
+    }
+    column_means(mean, f->x, f->n, f->p);
+    for (size_t j = 0; j < f->p; j++) width[f->band_of[j]]++;
+    for (size_t j = 0; j < f->p; j++) {
+        double sum = 0, factor_j;
+        for (size_t i = 0; i < rows; i++) f->x[i * f->p + j] -= mean[j];
+        for (size_t i = 0; i < f->n; i++) sum += f->x[i * f->p + j] * f->x[i * f->p + j];
+        f->scale[j] = q->divide_by_width ? 1 / sqrt((double)width[f->band_of[j]]) : 1;
+        factor_j = f->scale[j] / (q->standardise ? sqrt(sum / (double)f->n) : 1);
+        for (size_t i = 0; i < rows; i++) f->x[i * f->p + j] *= factor_j;
+    }
+    free(width);
+    free(mean);
+    return 0;
+}
+
+/* Gram matrix of each band: all rows against the training rows. The columns of a band are gathered first, because they need
+ * not be neighbours after constant ones were dropped. */
+static int make_kernels(fold_features *f, err *e)
+{
+    size_t rows = f->n + f->t, cells;
+    double *part = mem_new(rows * f->p, sizeof *part, e);
+    if (!part || size_mul(rows * f->n, f->n_bands, &cells, e)) goto failed;
+    f->kernel = mem_new(cells, sizeof *f->kernel, e);
+    if (!f->kernel) goto failed;
+    for (size_t b = 0; b < f->n_bands; b++) {
+        size_t w = 0;
+        for (size_t j = 0; j < f->p; j++) w += f->band_of[j] == b;
+        if (w == 0) continue;
+        for (size_t i = 0; i < rows; i++) {
+            size_t k = 0;
+            for (size_t j = 0; j < f->p; j++)
+                if (f->band_of[j] == b) part[i * w + k++] = f->x[i * f->p + j];
+        }
+        gemm_f8(false, true, rows, f->n, w, 1, part, w, part, w, 0, f->kernel + b * rows * f->n, f->n);
+    }
+    free(part);
+    return 0;
+failed:
+    free(part);
+    return -1;
+}
+
+int fold_features_new(fold_features **out, const nested_problem *q, const uint8_t *keep, err *e)
+{
+    bool zero = false;
+    *out = NULL;
+    fold_features *f = mem_new(1, sizeof *f, e);
+    if (!f) return -1;
+    for (size_t a = 0; a < q->n_alphas; a++) zero = zero || q->alphas[a] == 0;
+    if (list_rows(&f->train_row, &f->n, q->train, q->n, e) || list_rows(&f->test_row, &f->t, q->test, q->n, e)) goto failed;
+    if (f->n <= 2) {
+        err_set(e, ERR_INPUT, "%zu training rows; ridge needs at least 3", f->n);
+        goto failed;
+    }
+    if (keep_columns(f, q, keep, e) || check_finite(f, q, e) || standardise(f, q, e)) goto failed;
+    if (f->p > f->n && !zero && make_kernels(f, e)) goto failed;
+    *out = f;
+    return 0;
+failed:
+    fold_features_free(f);
+    return -1;
+}
+
+void fold_features_free(fold_features *f)
+{
+    if (!f) return;
+    free(f->train_row);
+    free(f->test_row);
+    free(f->column);
+    free(f->x);
+    free(f->scale);
+    free(f->band_of);
+    free(f->kernel);
+    free(f);
+}
