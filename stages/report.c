@@ -7,8 +7,8 @@
 
 typedef struct {
     common_options common;
-    const char *title, *scores, *truth;
-    option_list encodings;
+    const char *title, *scores, *truth, *population;
+    option_list encodings, ceilings;
 } report_options;
 
 #define AT(field) offsetof(report_options, field)
@@ -16,6 +16,8 @@ static const option options[] = {
     { "scores", OPT_TEXT, AT(scores), NULL, "FILE", false, "file of kind scores" },
     { "encoding", OPT_LIST, AT(encodings), NULL, "FILE", false, "encodings that the scores were made from" },
     { "truth", OPT_TEXT, AT(truth), NULL, "FILE", false, "simulated responses: planted values beside the estimates" },
+    { "ceiling", OPT_LIST, AT(ceilings), NULL, "FILE", false, "ceilings, for their intervals beside the planted ones" },
+    { "population", OPT_TEXT, AT(population), NULL, "FILE", false, "scores of many more simulated listeners: the expected score" },
     { "title", OPT_TEXT, AT(title), "Brain scores", "TEXT", true, "title of the page" },
     COMMON_OPTIONS(report_options),
     { 0 }
@@ -32,7 +34,8 @@ int main(int argc, char **argv)
     if (stage_needs(&s, "scores", o.scores)) goto done;
     if (stage_plan(&s, "a page from %s and %zu encodings", o.scores, o.encodings.n)) goto done;
     if (stage_needs(&s, "out", o.common.out)) goto done;
-    report_inputs in = { o.title, o.scores, o.encodings.at, o.encodings.n, o.truth };
+    report_inputs in = { o.title, o.scores, o.encodings.at, o.encodings.n, o.truth, o.ceilings.at, o.ceilings.n,
+                         o.population };
     if (report_page(&page, &in, &s.err) || report_finding(&finding, &in, &s.err)) goto done;
     if (atomic_write(o.common.out, page.at, page.size, &s.err)) goto done;
     stage_result(&s, "%s", finding);

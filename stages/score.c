@@ -63,7 +63,7 @@ static void tell(stage *s, const scores *x, const score_options *o)
         if (!over || !str_same(r->roi, "average") || !str_same(r->layer, o->layer)) continue;
         if (!str_same(r->measure, "delta_r2")) continue;
         log_info("%s, %s: delta R2 over the baseline %.4f%s", r->model, r->target, r->value,
-                 str_same(r->interval, "none") ? "" : " (mean over seeds)");
+                 str_begins(r->interval, "range over seeds") ? " (mean over seeds)" : "");
         told++;
     }
     stage_result(s, "%zu rows of scores, %zu models and targets with a delta over the baseline", x->n_rows, told);

@@ -16,6 +16,10 @@ typedef struct {
     const char *const *encodings;    /* files of kind encoding (alpha warnings, folds, exclusions) */
     size_t n_encodings;
     const char *truth;               /* simulated responses with /truth, or NULL: planted values beside the estimates */
+    const char *const *ceilings;     /* files of kind ceiling, for their intervals beside the planted ones */
+    size_t n_ceilings;
+    const char *population;          /* scores of many more listeners of the same kind: their mean is the expected
+                                      * cross-validated score at this length of story; NULL: none */
 } report_inputs;
 
 /* The finding as one or two sentences of plain text (METHODS 5.3): ΔR² of the group target averaged over regions, layer

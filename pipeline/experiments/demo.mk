@@ -14,8 +14,21 @@ ENCODE    := $(SERIES) --delays 2s,4s,6s,8s --candidates 20
 CEILING   := $(SERIES)
 SIMULATE  := --signal .15 --baseline .05 --specific .05 --motion .05 --ar .4 --neuroids 4 --tr 2 \
              --highpass 128 --filter-blocks 6 --drop-start 5
-REPORT    := --title "Simulated listeners with planted truth"
+REPORT    := --title "Simulated listeners with planted truth" --truth results/demo/responses.h5 \
+             --ceiling results/demo/ceiling.group.h5 --ceiling results/demo/ceiling.single.h5 \
+             --population results/demo/population.scores.h5
 include pipeline/rules.mk
 
 $(R)/responses.h5: $(R)/stimuli.h5 $(R)/trained.h5 $(BIN)/broca-simulate $(call stamp,responses,$(SIMULATE))
 	$(BIN)/broca-simulate --stimuli $(R)/stimuli.h5 --features $(R)/trained.h5:h.1 --subjects 20 $(SIMULATE) --out $@
+
+# 200 more listeners of the same kind (other numbers, same planted signals): their mean score is what to expect of 20
+$(R)/population.h5: $(R)/stimuli.h5 $(R)/trained.h5 $(BIN)/broca-simulate $(call stamp,responses,$(SIMULATE))
+	$(BIN)/broca-simulate --stimuli $(R)/stimuli.h5 --features $(R)/trained.h5:h.1 --first-subject 1001 --subjects 200 \
+	  $(SIMULATE) --out $@
+$(R)/population.encoding.h5: $(R)/population.h5 $(R)/trained.h5 $(R)/stimuli.h5 $(BIN)/broca-encode $(call stamp,encoding,$(BASELINE) $(ENCODE) $(SEEDS))
+	$(BIN)/broca-encode --responses $< --features trained=$(R)/trained.h5 --features $(BASELINE) --baseline rate --target single \
+	  $(ENCODE) --out $@
+$(R)/population.scores.h5: $(R)/population.encoding.h5 $(BIN)/broca-score
+	$(BIN)/broca-score --encoding $< --out $@
+$(R)/report.html: $(R)/population.scores.h5

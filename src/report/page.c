@@ -298,7 +298,7 @@ int report_page(buffer *b, const report_inputs *in, err *e)
     html_text(b, in->title);
     buffer_text(b, "</h1>\n");
     paragraphs(b, finding);
-    if (in->truth && report_truth(b, r, in->truth, e)) goto done;
+    if (in->truth && report_truth(b, r, in, e)) goto done;
     summary_table(b, r);
     region_table(b, r, "group", e);
     region_table(b, r, "single", e);
