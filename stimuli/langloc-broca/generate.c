@@ -64,7 +64,8 @@ static uint32_t below(uint32_t stream, size_t a, size_t b, size_t c, size_t m)
 
 static void shuffle(size_t *p, size_t n, uint32_t stream, size_t b, size_t c)
 {
-    for (size_t i = 0; i < n; i++) p[i] = i;
+    for (size_t i = 0; i < n; i++)
+        p[i] = i;
     for (size_t i = 0; i < n; i++) {
         size_t j = i + below(stream, i, b, c, n - i), keep = p[i];
         p[i] = p[j];
@@ -158,7 +159,8 @@ static void read_lines(const char *path, bool header, void (*take)(const char *,
 static void print_item(char condition, size_t item, size_t group, const word *w)
 {
     printf("%c%03zu\t", condition + 'a' - 'A', item + 1);
-    for (size_t i = 0; i < WORDS; i++) printf("%s%s", i ? " " : "", w[i].text);
+    for (size_t i = 0; i < WORDS; i++)
+        printf("%s%s", i ? " " : "", w[i].text);
     printf("\t%c\t%zu\t%zu\n", condition, group, item + 1);
 }
 
@@ -196,13 +198,15 @@ static void deal(size_t sentence_of[][WORDS])
             size_t tries = 1;
             while (serves(sentence_of, i, r, p[i])) {
                 size_t j = (i + tries) % items, keep = p[i];
-                if (++tries > items) fail("the words of %zu sentences cannot be dealt; more sentences are needed", items);
+                if (++tries > items)
+                    fail("the words of %zu sentences cannot be dealt; more sentences are needed", items);
                 if (serves(sentence_of, i, r, p[j]) || serves(sentence_of, j, r, p[i])) continue;
                 p[i] = p[j];
                 p[j] = keep;
             }
         }
-        for (size_t i = 0; i < items; i++) sentence_of[i][r] = p[i];
+        for (size_t i = 0; i < items; i++)
+            sentence_of[i][r] = p[i];
     }
 }
 
@@ -210,7 +214,8 @@ static void print_w(void)
 {
     static size_t sentence_of[MAX_ITEMS][WORDS], place[MAX_ITEMS][WORDS];
     deal(sentence_of);
-    for (size_t s = 0; s < items; s++) shuffle(place[s], WORDS, DEAL, s, 0);
+    for (size_t s = 0; s < items; s++)
+        shuffle(place[s], WORDS, DEAL, s, 0);
     for (size_t k = 0; k < items; k++) {
         word w[WORDS];
         size_t order[WORDS], try = 0;
@@ -229,23 +234,24 @@ static void print_w(void)
 /* ---- nonwords: (onset nucleus coda) x syllables, in letters ---- */
 
 /* A part stands as often in its table as its share is to be. */
-static const char *const first_onset[] = {
-    "b", "c", "d", "f", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "y", "z", "b", "d", "f", "g",
-    "l", "m", "n", "p", "r", "s", "t", "bl", "br", "ch", "cl", "cr", "dr", "fl", "fr", "gl", "gr", "pl", "pr", "sc", "sh",
-    "sk", "sl", "sm", "sn", "sp", "st", "sw", "th", "tr", "tw", "spl", "spr", "str", "thr", "", "", "", ""
-};
-static const char *const inner_onset[] = { "b", "c", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v",
-                                           "b", "d", "l", "m", "n", "p", "r", "t", "ch", "dr", "fl", "gr", "pl",
-                                           "pr", "sh", "st", "th", "tr" };
-static const char *const nucleus[] = { "a", "e", "i", "o", "u", "a", "e", "i", "o", "u", "a", "e", "i", "o", "u",
-                                       "ai", "ea", "ee", "oa", "oi", "oo", "ou" };
+static const char *const first_onset[] = { "b",   "c",   "d",   "f",  "g",  "h",  "j",  "k",  "l",  "m",  "n",
+                                           "p",   "r",   "s",   "t",  "v",  "w",  "y",  "z",  "b",  "d",  "f",
+                                           "g",   "l",   "m",   "n",  "p",  "r",  "s",  "t",  "bl", "br", "ch",
+                                           "cl",  "cr",  "dr",  "fl", "fr", "gl", "gr", "pl", "pr", "sc", "sh",
+                                           "sk",  "sl",  "sm",  "sn", "sp", "st", "sw", "th", "tr", "tw", "spl",
+                                           "spr", "str", "thr", "",   "",   "",   "" };
+static const char *const inner_onset[] = { "b",  "c",  "d",  "f",  "g",  "k",  "l",  "m",  "n",  "p", "r",
+                                           "s",  "t",  "v",  "b",  "d",  "l",  "m",  "n",  "p",  "r", "t",
+                                           "ch", "dr", "fl", "gr", "pl", "pr", "sh", "st", "th", "tr" };
+static const char *const nucleus[] = { "a", "e", "i", "o", "u",  "a",  "e",  "i",  "o",  "u",  "a",
+                                       "e", "i", "o", "u", "ai", "ea", "ee", "oa", "oi", "oo", "ou" };
 static const char *const inner_coda[] = { "", "", "", "", "", "l", "m", "n", "n", "r", "s" };
 static const char *const last_coda[] = { "b",  "d",  "g",  "k",  "l",  "m",  "n",  "p",  "r",  "t",  "d",  "g",
                                          "l",  "m",  "n",  "p",  "r",  "t",  "ck", "ch", "ff", "ft", "ld", "lf",
                                          "lk", "ll", "lm", "lp", "lt", "mp", "nd", "nk", "nt", "pt", "rb", "rd",
                                          "rk", "rm", "rn", "rp", "rt", "sh", "sk", "sp", "ss", "st", "th", "x" };
 static const char *const sibilant_coda[] = { "ch", "sh", "ss", "x", "nch", "rch", "lsh" };
-static const char *const open_end[] = { "a", "o", "y", "ee", "oo" };            /* a last syllable without coda */
+static const char *const open_end[] = { "a", "o", "y", "ee", "oo" }; /* a last syllable without coda */
 static const char *const silent_e[] = { "be", "de", "fe", "ke", "le", "me", "ne", "pe", "re", "te", "ve" };
 
 #define PICK(table) table[below(d->stream, d->slot, d->try, d->n++, COUNT(table))]
@@ -270,11 +276,11 @@ static bool vowel(char c)
 static bool spellable(const char *t)
 {
     static const char *const never[] = {
-        "ce",  "ci",  "cy",  "cea", "ka",  "ko",  "ku",  "yi",  "ye",  "ya",  "wu",  "woo", "wou", "vu",   "ju",  "yu",
-        "sce", "sci", "ska", "sko", "sku", "aix", "eax", "eex", "oax", "oix", "oox", "oux", "jj",  "vv",   "hh",  "ww",
-        "yy",  "uu",  "ii",  "aa",  "oae", "sst", "ssp", "sss", "lll", "rrr", "nnn", "mmm", "ssh", "mth",  "mch", "mdr",
-        "mgr", "mc",  "mk",  "mv",  "mr",  "ml",  "md",  "mg",  "mf",  "mt",  "ms",  "mn",  "nm",  "nb",   "np",  "nr",
-        "nl",  "sr",  "sv",  "sd",  "sg",  "sb",  "sf",  "sth", "sch", "sgr", "sdr", "rr",  "nst", "lr",   "ln",  "iy"
+        "ce",  "ci",  "cy",  "cea", "ka",  "ko",  "ku",  "yi",  "ye",  "ya",  "wu",  "woo", "wou", "vu",  "ju",  "yu",
+        "sce", "sci", "ska", "sko", "sku", "aix", "eax", "eex", "oax", "oix", "oox", "oux", "jj",  "vv",  "hh",  "ww",
+        "yy",  "uu",  "ii",  "aa",  "oae", "sst", "ssp", "sss", "lll", "rrr", "nnn", "mmm", "ssh", "mth", "mch", "mdr",
+        "mgr", "mc",  "mk",  "mv",  "mr",  "ml",  "md",  "mg",  "mf",  "mt",  "ms",  "mn",  "nm",  "nb",  "np",  "nr",
+        "nl",  "sr",  "sv",  "sd",  "sg",  "sb",  "sf",  "sth", "sch", "sgr", "sdr", "rr",  "nst", "lr",  "ln",  "iy"
     };
     for (size_t i = 0; i < COUNT(never); i++)
         if (strstr(t, never[i])) return false;
@@ -291,8 +297,8 @@ static bool fits(const char *core, const char *coda)
     return strlen(coda) < 2 || !strcmp(coda, "ch") || !strcmp(coda, "sh") || !strcmp(coda, "th");
 }
 
-/* The last syllable's nucleus and coda. Its end must carry the suffix: -es asks for a sibilant, -s for none; -ies, -ied,
- * -ed, -ing, -er, -est for a consonant; only without suffix or before -s may it be open or have a silent e. */
+/* The last syllable's nucleus and coda. Its end must carry the suffix: -es asks for a sibilant, -s for none; -ies,
+ * -ied, -ed, -ing, -er, -est for a consonant; only without suffix or before -s may it be open or have a silent e. */
 static bool close_stem(char *t, const shape *x, draws *d)
 {
     const char *core = PICK(nucleus), *coda = NULL;
@@ -369,8 +375,8 @@ static void remember(const char *text)
     strcpy(used.at[used.n++].text, text); /* at most two for each J and N word: the array holds them all */
 }
 
-/* item[n] becomes a nonword; its suffix is that of the shape. Length is kept exactly; the number of syllables may move by
- * one when it cannot be had with that length. */
+/* item[n] becomes a nonword; its suffix is that of the shape. Length is kept exactly; the number of syllables may move
+ * by one when it cannot be had with that length. */
 static void invent(word *item, size_t n, const shape *wanted, draws d)
 {
     static const int change[] = { 0, -1, 1, -2, 2 };
@@ -458,10 +464,12 @@ static void print_j(size_t k)
     print_item('J', k, k + 1, j);
 }
 
-/* Letters of each word of the S item. A nonword has two or more, so each one-letter word takes a letter from the longest. */
+/* Letters of each word of the S item. A nonword has two or more, so each one-letter word takes a letter from the
+ * longest. */
 static void list_lengths(const word *s, size_t *letters)
 {
-    for (size_t i = 0; i < WORDS; i++) letters[i] = strlen(s[i].text);
+    for (size_t i = 0; i < WORDS; i++)
+        letters[i] = strlen(s[i].text);
     for (size_t i = 0; i < WORDS; i++) {
         if (letters[i] > 1) continue;
         size_t longest = 0;
@@ -495,10 +503,13 @@ int main(int argc, char **argv)
     read_lines(argv[2], false, read_common);
     if (items < WORDS) fail("%s: %zu sentences, at least %d are needed to deal W", argv[1], items, WORDS);
     puts("id\ttext\tcondition\tgroup\titem");
-    for (size_t k = 0; k < items; k++) print_item('S', k, k + 1, sentence[k]);
+    for (size_t k = 0; k < items; k++)
+        print_item('S', k, k + 1, sentence[k]);
     print_w();
-    for (size_t k = 0; k < items; k++) print_j(k);
-    for (size_t k = 0; k < items; k++) print_n(k);
+    for (size_t k = 0; k < items; k++)
+        print_j(k);
+    for (size_t k = 0; k < items; k++)
+        print_n(k);
     if (fflush(stdout) || ferror(stdout)) {
         fprintf(stderr, "generate: standard output: %s\n", strerror(errno));
         return 1;
