@@ -138,11 +138,33 @@ static int describe(job *j, store *p, const model *m, uint64_t seed)
     return store_set_text(p, "/", "arch", model_identity(m), e) || store_set_int(p, "/", "seed", (int64_t)seed, e) ? -1 : 0;
 }
 
+/* A saved model keeps the tokenizer's files of the folder that it came from. */
+static int copy_tokenizer(job *j, const char *folder)
+{
+    static const char *const names[] = { "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
+                                         "merges.txt", NULL };
+    err *e = &j->s.err;
+    char *from = j->o.arch ? arch_tokenizer(j->o.arch, e) : mem_text(j->o.model, e);
+    int status = from ? 0 : -1;
+    for (size_t i = 0; !status && names[i]; i++) {
+        char *path = str_format(e, "%s/%s", from, names[i]), *to = str_format(e, "%s/%s", folder, names[i]), *bytes = NULL;
+        size_t n = 0;
+        status = path && to ? 0 : -1;
+        if (!status && file_exists(path) && !str_same(path, to))
+            status = file_read(&bytes, &n, path, (size_t)1 << 30, e) || atomic_write(to, bytes, n, e) ? -1 : 0;
+        free(bytes);
+        free(path);
+        free(to);
+    }
+    free(from);
+    return status;
+}
+
 static int save(job *j, const model *m, uint64_t seed)
 {
     if (!j->o.save_model) return 0;
     char *folder = with_seed(j->o.save_model, seed, &j->s.err);
-    int status = folder ? model_save(m, folder, &j->s.err) : -1;
+    int status = folder && !model_save(m, folder, &j->s.err) ? copy_tokenizer(j, folder) : -1;
     free(folder);
     return status;
 }

@@ -12,6 +12,7 @@ typedef struct {
     common_options common;
     const char *stimuli, *features;
     size_t subjects, first_subject, neuroids, drop_start, filter_blocks;
+    bool motion_removed;
     double signal, baseline, specific, motion, ar, tr_s, highpass_s;
 } simulate_options;
 
@@ -30,6 +31,7 @@ static const option options[] = {
     { "tr", OPT_REAL, AT(tr_s), "0", "S", true, "repetition time; 0: a row an item" },
     { "highpass", OPT_REAL, AT(highpass_s), "0", "S", true, "filter of the analysis to come, for the planted ceilings" },
     { "filter-blocks", OPT_COUNT, AT(filter_blocks), "6", NULL, true, "contiguous blocks (outer folds) of that filter" },
+    { "motion-removed", OPT_FLAG, AT(motion_removed), NULL, NULL, true, "the analysis will remove motion, for the planted ceilings" },
     { "drop-start", OPT_COUNT, AT(drop_start), "0", NULL, true, "rows that the analysis will drop, for the planted ceilings" },
     COMMON_OPTIONS(simulate_options),
     { 0 }
@@ -53,6 +55,7 @@ static simulation plan(const simulate_options *o, uint64_t seed)
     simulation q = { .subjects = o->subjects, .first_subject = o->first_subject, .neuroids = o->neuroids,
                      .shares = { o->signal, o->baseline, o->specific, o->motion }, .ar = o->ar, .tr_s = o->tr_s,
                      .highpass_s = o->highpass_s, .filter_blocks = o->filter_blocks, .drop_start = o->drop_start,
+                     .motion_removed = o->motion_removed,
                      .seed = seed };
     return q;
 }

@@ -58,6 +58,7 @@ const model_facts *model_about(const model *m);
 /* SHA-256 of the lines `sha256  name` of config.json and weight files, sorted by name; arch + seed text for others. */
 const char *model_identity(const model *m);
 bool model_is_untrained(const model *m);
+int32_t model_end(const model *m); /* id of the end symbol (config.json's eos_token_id), -1: none */
 /* Writes config.json + model.safetensors (f32, Hugging Face names). */
 int model_save(const model *m, const char *folder, err *e);
 void model_free(model *m);

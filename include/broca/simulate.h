@@ -28,6 +28,7 @@ typedef struct {
     double tr_s;                    /* 0: a row an item */
     double highpass_s;              /* > 0: the truth (ceilings) is that after this filter on blocks of filter_blocks */
     size_t filter_blocks;           /* contiguous blocks that the filter is made for */
+    bool motion_removed;            /* the analysis removes motion: the planted ceilings are what that leaves */
     size_t drop_start;              /* first rows that the analysis will drop; the truth leaves them out */
     uint64_t seed;
 } simulation;
@@ -35,7 +36,7 @@ typedef struct {
 typedef struct {
     size_t rois;
     double *model, *baseline;          /* [n×rois] unit variance before the filter, as planted */
-    double *ceiling_single, *ceiling_group, *pairwise; /* [rois] expected r of the true shared signal, after the filter */
+    double *ceiling_single, *ceiling_group, *pairwise; /* [rois] expected r of the true shared signal inside the blocks */
     double *r2_model, *r2_baseline;    /* [rois] share of the group mean's variance that each band explains, after the filter */
     arena *memory;
 } simulated_truth;

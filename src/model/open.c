@@ -15,6 +15,11 @@ const char *model_identity(const model *m)
     return m->identity;
 }
 
+int32_t model_end(const model *m)
+{
+    return m->config.eos;
+}
+
 bool model_is_untrained(const model *m)
 {
     return m->untrained;

@@ -69,7 +69,9 @@ static int write_config_file(const model *m, const char *path, err *e)
     buffer b = { 0 };
     buffer_text(&b, "{\n");
     c->family->write_config(c, &b);
-    buffer_printf(&b, "  \"initializer_range\": %.17g,\n  \"tie_word_embeddings\": %s,\n", c->init_range, c->tied ? "true" : "false");
+    buffer_text(&b, "  \"initializer_range\": ");
+    json_double(&b, c->init_range);
+    buffer_printf(&b, ",\n  \"tie_word_embeddings\": %s,\n", c->tied ? "true" : "false");
     if (c->bos >= 0) buffer_printf(&b, "  \"bos_token_id\": %d,\n", c->bos);
     if (c->eos >= 0) buffer_printf(&b, "  \"eos_token_id\": %d,\n", c->eos);
     buffer_text(&b, "  \"torch_dtype\": \"float32\"\n}\n");

@@ -19,6 +19,7 @@ static int check(const simulation *q, err *e)
         return err_set(e, ERR_USAGE, "shares of variance are >= 0 and sum to at most 1 (here %g, %g, %g, %g)", s->model,
                        s->baseline, s->specific, s->motion);
     if (!(q->ar >= 0 && q->ar < 1)) return err_set(e, ERR_USAGE, "the noise's AR(1) coefficient is in [0, 1), not %g", q->ar);
+    if (q->filter_blocks > 1000) return err_set(e, ERR_USAGE, "%zu blocks of the filter are too many", q->filter_blocks);
     if (!q->subjects || !q->neuroids) return err_set(e, ERR_USAGE, "at least one subject and one neuroid are needed");
     if (q->subjects > 65535 || q->first_subject > 65535 || q->neuroids > 65535)
         return err_set(e, ERR_USAGE, "at most 65,535 subjects and neuroids");
@@ -104,81 +105,147 @@ static int block_rows(int32_t **out, size_t kept, size_t blocks, err *e)
     return 0;
 }
 
-/* Mean over columns of the variance left by the analysis' filter (about the mean of each block, as the filter leaves it). */
-static int filtered_variance(double *x, size_t kept, size_t columns, const simulation *q, const int32_t *block, double *out,
-                             err *e)
-{
-    if (q->highpass_s > 0 && highpass(x, kept, columns, block, q->tr_s, q->highpass_s, e)) return -1;
-    for (size_t j = 0; j < columns; j++) {
-        double mean = 0, square = 0;
-        for (size_t i = 0; i < kept; i++) mean += x[i * columns + j];
-        mean /= (double)kept;
-        for (size_t i = 0; i < kept; i++) square += (x[i * columns + j] - mean) * (x[i * columns + j] - mean);
-        out[j] = square / (double)kept;
-    }
-    return 0;
-}
-
 enum { DRAWS = 256 };
 
-/* Expected variances after the filter of a unit-variance noise, own signal and motion, over DRAWS people that nobody else
- * meets (their subject numbers are above 65,535). */
-static int expected_rest(const design *x, const simulation *q, const int32_t *block, size_t kept, double *rest, err *e)
+/* What DRAWS people have of their own whom nobody else meets (their subject numbers are above 65,535), and their motion, through
+ * the analysis' filter: rest [kept×DRAWS], walks [DRAWS][kept×MOTION]. */
+static int draw_rest(double *rest, double *walks, const design *x, const simulation *q, const int32_t *block, size_t kept, err *e)
 {
     size_t n = x->n, skip = n - kept;
     double left = 1 - q->shares.model - q->shares.baseline - q->shares.specific - q->shares.motion;
-    double *all = mem_new(kept * DRAWS, sizeof *all, e), *part = mem_new(n, sizeof *part, e), variance[DRAWS];
-    double *walks = mem_new(n * MOTION, sizeof *walks, e);
-    int status = -1;
-    if (!all || !part || !walks) goto done;
-    for (uint32_t s = 0; s < DRAWS; s++) {
+    double *part = mem_new(n, sizeof *part, e), *walk = mem_new(n * MOTION, sizeof *walk, e);
+    int status = part && walk ? 0 : -1;
+    for (uint32_t s = 0; s < DRAWS && !status; s++) {
         uint32_t nobody = 65536 + s;
+        double *own = walks + s * kept * MOTION;
         noise(part, n, q->ar, q->seed, 0, nobody);
-        for (size_t i = 0; i < kept; i++) all[i * DRAWS + s] = sqrt(left > 0 ? left : 0) * part[i + skip];
+        for (size_t i = 0; i < kept; i++) rest[i * DRAWS + s] = sqrt(left > 0 ? left : 0) * part[i + skip];
         mixture(part, x, q->seed, 0, nobody);
-        for (size_t i = 0; i < kept; i++) all[i * DRAWS + s] += sqrt(q->shares.specific) * part[i + skip];
-        motion(walks, n, q->seed, nobody);
-        moved(part, walks, n, q->seed, 0, nobody);
-        for (size_t i = 0; i < kept; i++) all[i * DRAWS + s] += sqrt(q->shares.motion) * part[i + skip];
+        for (size_t i = 0; i < kept; i++) rest[i * DRAWS + s] += sqrt(q->shares.specific) * part[i + skip];
+        motion(walk, n, q->seed, nobody);
+        moved(part, walk, n, q->seed, 0, nobody);
+        for (size_t i = 0; i < kept; i++) rest[i * DRAWS + s] += sqrt(q->shares.motion) * part[i + skip];
+        memcpy(own, walk + skip * MOTION, kept * MOTION * sizeof *own);
+        if (q->highpass_s > 0) status = highpass(own, kept, MOTION, block, q->tr_s, q->highpass_s, e);
     }
-    if (filtered_variance(all, kept, DRAWS, q, block, variance, e)) goto done;
-    *rest = mean_f8(variance, DRAWS);
-    status = 0;
-done:
-    free(all);
+    if (!status && q->highpass_s > 0) status = highpass(rest, kept, DRAWS, block, q->tr_s, q->highpass_s, e);
     free(part);
-    free(walks);
+    free(walk);
     return status;
 }
 
-/* Ceilings by METHODS 4.4 from the planted variances: r̄ = shared/(shared + rest). */
+/* The planted signals of one region through the filter, and the people who hear them. */
+typedef struct {
+    const double *signal;      /* [kept×3]: model, baseline, both */
+    const double *rest, *walks;
+    const int32_t *block;
+    size_t kept, blocks, people;
+    bool clean;                /* motion is removed, with betas of the rows outside the block */
+    double *heard;             /* [kept×DRAWS] what people's series are inside one block after that */
+    uint8_t *train;            /* [kept] */
+} listeners;
+
+/* Every person's series as block b is tested. Confounds that are taken out take some signal along, and their betas add noise:
+ * a perfect model cannot reach more than what is left. */
+static int hear(const listeners *p, size_t b, err *e)
+{
+    double *y = mem_new(p->kept, sizeof *y, e);
+    int status = y ? 0 : -1;
+    for (size_t i = 0; i < p->kept; i++) p->train[i] = (size_t)p->block[i] != b || p->blocks == 1;
+    for (size_t s = 0; s < DRAWS && !status; s++) {
+        for (size_t i = 0; i < p->kept; i++) y[i] = p->signal[i * 3 + 2] + p->rest[i * DRAWS + s];
+        if (p->clean) status = remove_confounds(y, p->kept, 1, p->walks + s * p->kept * MOTION, MOTION, p->train, NULL, e);
+        for (size_t i = 0; i < p->kept; i++) p->heard[i * DRAWS + s] = y[i];
+    }
+    free(y);
+    return status;
+}
+
+static double zero_if_undefined(double r)
+{
+    return isnan(r) ? 0 : r;
+}
+
+/* Adds a block's share of what a perfect model scores: r inside the block of the true signal with single people and with means
+ * of groups, and of pairs of people. */
+static void add_block(simulated_truth *t, size_t roi, const listeners *p, size_t first, size_t n, double *work)
+{
+    double *truth = work, *one = work + n, *two = work + 2 * n, blocks = (double)p->blocks;
+    size_t size = p->people < DRAWS ? p->people : DRAWS, groups = DRAWS / size;
+    for (size_t i = 0; i < n; i++) truth[i] = p->signal[(first + i) * 3 + 2];
+    for (size_t s = 0; s < DRAWS; s++) {
+        for (size_t i = 0; i < n; i++) {
+            one[i] = p->heard[(first + i) * DRAWS + s];
+            two[i] = p->heard[(first + i) * DRAWS + (s + 1) % DRAWS];
+        }
+        t->ceiling_single[roi] += zero_if_undefined(pearson(truth, one, n)) / blocks / DRAWS;
+        t->pairwise[roi] += zero_if_undefined(pearson(one, two, n)) / blocks / DRAWS;
+    }
+    for (size_t g = 0; g < groups; g++) {
+        for (size_t i = 0; i < n; i++) {
+            one[i] = 0;
+            for (size_t s = 0; s < size; s++) one[i] += p->heard[(first + i) * DRAWS + g * size + s];
+        }
+        t->ceiling_group[roi] += zero_if_undefined(pearson(truth, one, n)) / blocks / (double)groups;
+    }
+}
+
+static double block_squares(const double *x, size_t stride, size_t first, size_t n)
+{
+    double mean = 0, square = 0;
+    for (size_t i = first; i < first + n; i++) mean += x[i * stride] / (double)n;
+    for (size_t i = first; i < first + n; i++) square += (x[i * stride] - mean) * (x[i * stride] - mean);
+    return square;
+}
+
+static int fill_roi(simulated_truth *t, size_t roi, const listeners *p, double *work, err *e)
+{
+    double model = 0, base = 0, all = 0;
+    size_t first = 0;
+    for (size_t b = 0; b < p->blocks; b++) {
+        size_t n = p->kept / p->blocks + (b < p->kept % p->blocks);
+        if (hear(p, b, e)) return -1;
+        add_block(t, roi, p, first, n, work);
+        model += block_squares(p->signal, 3, first, n);
+        base += block_squares(p->signal + 1, 3, first, n);
+        all += block_squares(p->signal + 2, 3, first, n);
+        for (size_t s = 0; s < DRAWS; s++) all += block_squares(p->rest + s, DRAWS, first, n) / DRAWS / (double)p->people;
+        first += n;
+    }
+    t->r2_model[roi] = model / all;
+    t->r2_baseline[roi] = base / all;
+    return 0;
+}
+
 static int fill_ceilings(simulated_truth *t, const design *x, const simulation *q, err *e)
 {
-    size_t n = x->n, kept = n - q->drop_start, rois = t->rois, skip = q->drop_start;
-    double rest = 0, *part = mem_new(kept * 3, sizeof *part, e), variance[3];
-    double a = sqrt(q->shares.model), b = sqrt(q->shares.baseline), people = (double)q->subjects;
+    size_t n = x->n, kept = n - q->drop_start, rois = t->rois, skip = q->drop_start, blocks = q->filter_blocks ? q->filter_blocks : 1;
+    double *part = mem_new(kept * 3, sizeof *part, e), *rest = mem_new(kept * DRAWS, sizeof *rest, e);
+    double *work = mem_new(3 * kept, sizeof *work, e), *walks = mem_new(DRAWS * kept * MOTION, sizeof *walks, e);
+    double *heard = mem_new(kept * DRAWS, sizeof *heard, e), a = sqrt(q->shares.model), b = sqrt(q->shares.baseline);
+    uint8_t *train = mem_new(kept, 1, e);
     int32_t *block = NULL;
     int status = -1;
-    if (!part || block_rows(&block, kept, q->filter_blocks ? q->filter_blocks : 1, e)) goto done;
-    if (expected_rest(x, q, block, kept, &rest, e)) goto done;
+    if (!part || !rest || !work || !walks || !heard || !train || block_rows(&block, kept, blocks, e)) goto done;
+    if (draw_rest(rest, walks, x, q, block, kept, e)) goto done;
     for (size_t r = 0; r < rois; r++) {
         for (size_t i = 0; i < kept; i++) {
-            double g = a * t->model[(i + skip) * rois + r], h = b * t->baseline[(i + skip) * rois + r];
-            part[i * 3] = g;
-            part[i * 3 + 1] = h;
-            part[i * 3 + 2] = g + h;
+            part[i * 3] = a * t->model[(i + skip) * rois + r];
+            part[i * 3 + 1] = b * t->baseline[(i + skip) * rois + r];
+            part[i * 3 + 2] = part[i * 3] + part[i * 3 + 1];
         }
-        if (filtered_variance(part, kept, 3, q, block, variance, e)) goto done;
-        double shared = variance[2], mean_of_all = shared + rest / people;
-        t->pairwise[r] = shared / (shared + rest);
-        t->ceiling_single[r] = sqrt(t->pairwise[r]);
-        t->ceiling_group[r] = sqrt(shared / mean_of_all);
-        t->r2_model[r] = variance[0] / mean_of_all;
-        t->r2_baseline[r] = variance[1] / mean_of_all;
+        if (q->highpass_s > 0 && highpass(part, kept, 3, block, q->tr_s, q->highpass_s, e)) goto done;
+        listeners p = { part, rest, walks, block, kept, blocks, q->subjects, q->motion_removed, heard, train };
+        if (fill_roi(t, r, &p, work, e)) goto done;
     }
     status = 0;
 done:
     free(part);
+    free(rest);
+    free(work);
+    free(walks);
+    free(heard);
+    free(train);
     free(block);
     return status;
 }
@@ -274,8 +341,8 @@ int simulate_responses(responses **out, simulated_truth **truth, const stimuli *
     int status = -1;
     if (check(q, e) || !(a = arena_new(e))) goto done;
     if (design_make(&made, x, features, rows, d, q->tr_s, a, e)) goto done;
-    if (q->drop_start + 8 > made.n) {
-        err_set(e, ERR_USAGE, "%zu of %zu rows would be dropped", q->drop_start, made.n);
+    if (q->drop_start + 8 > made.n || made.n - q->drop_start < 4 * q->filter_blocks) {
+        err_set(e, ERR_USAGE, "%zu of %zu rows dropped leave too few for %zu blocks", q->drop_start, made.n, q->filter_blocks);
         goto done;
     }
     if (truth_new(&t, made.n, q->neuroids, e) || !(column = mem_new(made.n, sizeof *column, e))) goto done;

@@ -106,7 +106,9 @@ static void write_config(const model_config *c, buffer *b)
     buffer_printf(b, "  \"n_layer\": %zu,\n  \"n_embd\": %zu,\n  \"n_head\": %zu,\n  \"n_inner\": %zu,\n", c->layers, c->width,
                   c->heads, c->inner);
     buffer_printf(b, "  \"n_positions\": %zu,\n  \"vocab_size\": %zu,\n", c->context, c->vocabulary);
-    buffer_printf(b, "  \"activation_function\": \"%s\",\n  \"layer_norm_epsilon\": %.17g,\n", act_name(c->act), c->norm_eps);
+    buffer_printf(b, "  \"activation_function\": \"%s\",\n  \"layer_norm_epsilon\": ", act_name(c->act));
+    json_double(b, c->norm_eps);
+    buffer_text(b, ",\n");
     buffer_printf(b, "  \"scale_attn_weights\": %s,\n  \"scale_attn_by_inverse_layer_idx\": %s,\n",
                   c->scale_scores ? "true" : "false", c->scale_by_layer ? "true" : "false");
 }

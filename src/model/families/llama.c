@@ -187,7 +187,9 @@ static void write_config(const model_config *c, buffer *b)
     buffer_printf(b, "  \"num_key_value_heads\": %zu,\n  \"head_dim\": %zu,\n  \"intermediate_size\": %zu,\n", c->kv_heads,
                   c->head_size, c->inner);
     buffer_printf(b, "  \"max_position_embeddings\": %zu,\n  \"vocab_size\": %zu,\n", c->context, c->vocabulary);
-    buffer_printf(b, "  \"hidden_act\": \"%s\",\n  \"rms_norm_eps\": %.17g,\n", act_name(c->act), c->norm_eps);
+    buffer_printf(b, "  \"hidden_act\": \"%s\",\n  \"rms_norm_eps\": ", act_name(c->act));
+    json_double(b, c->norm_eps);
+    buffer_text(b, ",\n");
     write_rope(c, b);
     if (mistral || qwen2) {
         if (c->window) buffer_printf(b, "  \"sliding_window\": %zu,\n", c->window);
