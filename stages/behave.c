@@ -73,7 +73,7 @@ static int generate(stage *s, const stage_options *o)
         goto done;
     }
     if (behave_generate(&c, m, prompt.id, prompt.n, o->tokens, o->no_stop ? -1 : model_end(m), e)) goto done;
-    if (tokenizer_decode(t, c.ids, c.n, true, &text, e) || buffer_ok(&text, e)) goto done;
+    if (tokenizer_decode(t, c.ids, c.n - c.stopped, true, &text, e) || buffer_ok(&text, e)) goto done;
     if (print(o, &c, text.at ? text.at : "", e) || write_json(s, o, &c, text.at ? text.at : "")) goto done;
     stage_result(s, "%zu tokens after a prompt of %zu%s", c.n - c.prompt, c.prompt,
                  c.stopped ? ", to the end symbol" : c.full ? ", to the model's limit" : "");
