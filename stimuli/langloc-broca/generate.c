@@ -6,7 +6,7 @@
  * Random numbers: Philox4x32-10, counter (a, b, c, stream), key (SEED mod 2^32, SEED div 2^32), default SEED 1;
  * integer in [0, m) = floor(w0 * m / 2^32). A shuffle of n places takes counters (i, b, c), i < n. Streams:
  *   101  which word of a sentence is dealt in which round   (place, sentence, 0)
- *   102  which W item a sentence serves in a round          (place, round, 0)
+ *   102  which W item a sentence serves in a round          (place, round, deal)
  *   103  order of the words of a W item                     (place, item, try)
  *   104  J nonwords                                         (12 * item + place, try, draw)
  *   105  N nonwords                                         (12 * item + place, try, draw)
@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 12, LETTERS = 23, MAX_ITEMS = 999, MAX_COMMON = 8000, TRIES = 20000 };
+enum { WORDS = 12, LETTERS = 23, MAX_ITEMS = 999, MAX_COMMON = 8000, TRIES = 20000, DEALS = 100 };
 enum { DEAL = 101, SERVE = 102, ORDER = 103, JABBERWOCKY = 104, NONWORDS = 105 };
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
@@ -36,7 +36,7 @@ typedef struct {
     size_t n;
 } lexicon;
 
-static word sentence[MAX_ITEMS][WORDS];
+static word sentence[MAX_ITEMS][WORDS], list_w[MAX_ITEMS][WORDS], list_j[MAX_ITEMS][WORDS], list_n[MAX_ITEMS][WORDS];
 static size_t items;
 static uint64_t seed = 1;
 static word common_words[MAX_COMMON], crude_parts[100], used_words[4 * MAX_ITEMS * WORDS];
@@ -154,15 +154,7 @@ static void read_lines(const char *path, bool header, void (*take)(const char *,
     fclose(f);
 }
 
-/* ---- S and W ---- */
-
-static void print_item(char condition, size_t item, size_t group, const word *w)
-{
-    printf("%c%03zu\t", condition + 'a' - 'A', item + 1);
-    for (size_t i = 0; i < WORDS; i++)
-        printf("%s%s", i ? " " : "", w[i].text);
-    printf("\t%c\t%zu\t%zu\n", condition, group, item + 1);
-}
+/* ---- W ---- */
 
 /* True if b follows a in any sentence: such pairs ("of the") would bring phrases back into the lists. */
 static bool neighbours(const char *a, const char *b)
@@ -189,11 +181,11 @@ static bool serves(size_t sentence_of[][WORDS], size_t item, size_t rounds, size
 
 /* sentence_of[item][round]: in each round every sentence gives one word to one item, and never twice to the same item.
  * (At most one word from a sentence is stricter than METHODS 1.3, and leaves no order to keep.) */
-static void deal(size_t sentence_of[][WORDS])
+static void deal(size_t sentence_of[][WORDS], size_t attempt)
 {
     size_t p[MAX_ITEMS];
     for (size_t r = 0; r < WORDS; r++) {
-        shuffle(p, items, SERVE, r, 0);
+        shuffle(p, items, SERVE, r, attempt);
         for (size_t i = 0; i < items; i++) {
             size_t tries = 1;
             while (serves(sentence_of, i, r, p[i])) {
@@ -210,24 +202,35 @@ static void deal(size_t sentence_of[][WORDS])
     }
 }
 
-static void print_w(void)
+/* The words of W item k, dealt, in an order without neighbours of a sentence; false if none was found. */
+static bool order_list(word *w, size_t k, const word *dealt)
+{
+    size_t order[WORDS];
+    for (size_t try = 0; try < TRIES; try++) {
+        shuffle(order, WORDS, ORDER, k, try);
+        for (size_t i = 0; i < WORDS; i++)
+            w[i] = dealt[order[i]];
+        if (scrambled(w)) return true;
+    }
+    return false;
+}
+
+/* Now and then a list gets so many function words that no order will do: then all are dealt anew. */
+static void make_w(void)
 {
     static size_t sentence_of[MAX_ITEMS][WORDS], place[MAX_ITEMS][WORDS];
-    deal(sentence_of);
+    size_t k = 0;
     for (size_t s = 0; s < items; s++)
         shuffle(place[s], WORDS, DEAL, s, 0);
-    for (size_t k = 0; k < items; k++) {
-        word w[WORDS];
-        size_t order[WORDS], try = 0;
-        do {
-            if (try == TRIES) fail("W item %zu: no order without neighbours of a sentence in %d tries", k + 1, TRIES);
-            shuffle(order, WORDS, ORDER, k, try++);
-            for (size_t i = 0; i < WORDS; i++) {
-                size_t r = order[i], s = sentence_of[k][r];
-                w[i] = sentence[s][place[s][r]];
-            }
-        } while (!scrambled(w));
-        print_item('W', k, 0, w);
+    for (size_t attempt = 0; k < items; attempt++) {
+        if (attempt == DEALS) fail("in %d deals some W item had no order without neighbours of a sentence", DEALS);
+        deal(sentence_of, attempt);
+        for (k = 0; k < items; k++) {
+            word dealt[WORDS];
+            for (size_t r = 0; r < WORDS; r++)
+                dealt[r] = sentence[sentence_of[k][r]][place[sentence_of[k][r]][r]];
+            if (!order_list(list_w[k], k, dealt)) break;
+        }
     }
 }
 
@@ -445,11 +448,11 @@ static const char *hardest_suffix(const word *s, size_t i)
     return hardest;
 }
 
-static void print_j(size_t k)
+static void make_j(size_t k)
 {
     const word *s = sentence[k];
-    word j[WORDS];
-    memcpy(j, s, sizeof j);
+    word *j = list_j[k];
+    memcpy(j, s, sizeof list_j[k]);
     for (size_t i = 0; i < WORDS; i++) {
         if (!s[i].content) continue;
         size_t twin = same_stem(s, i), n = stem_length(&s[i]);
@@ -461,7 +464,6 @@ static void print_j(size_t k)
         }
         strcpy(j[i].text + n, s[i].suffix);
     }
-    print_item('J', k, k + 1, j);
 }
 
 /* Letters of each word of the S item. A nonword has two or more, so each one-letter word takes a letter from the
@@ -480,17 +482,25 @@ static void list_lengths(const word *s, size_t *letters)
     }
 }
 
-static void print_n(size_t k)
+static void make_n(size_t k)
 {
-    word n[WORDS] = { 0 };
     size_t letters[WORDS];
     list_lengths(sentence[k], letters);
     for (size_t i = 0; i < WORDS; i++) {
         const char *t = sentence[k][i].text;
         shape x = { letters[i], syllables(t, strlen(t)), "", 0 };
-        invent(n, i, &x, (draws){ NONWORDS, k * WORDS + i, 0, 0 });
+        invent(list_n[k], i, &x, (draws){ NONWORDS, k * WORDS + i, 0, 0 });
     }
-    print_item('N', k, k + 1, n);
+}
+
+static void print_items(char condition, word list[][WORDS], bool from_one_sentence)
+{
+    for (size_t k = 0; k < items; k++) {
+        printf("%c%03zu\t", condition + 'a' - 'A', k + 1);
+        for (size_t i = 0; i < WORDS; i++)
+            printf("%s%s", i ? " " : "", list[k][i].text);
+        printf("\t%c\t%zu\t%zu\n", condition, from_one_sentence ? k + 1 : 0, k + 1);
+    }
 }
 
 int main(int argc, char **argv)
@@ -502,14 +512,16 @@ int main(int argc, char **argv)
     read_lines(argv[1], true, read_sentence);
     read_lines(argv[2], false, read_common);
     if (items < WORDS) fail("%s: %zu sentences, at least %d are needed to deal W", argv[1], items, WORDS);
-    puts("id\ttext\tcondition\tgroup\titem");
+    make_w();
     for (size_t k = 0; k < items; k++)
-        print_item('S', k, k + 1, sentence[k]);
-    print_w();
+        make_j(k);
     for (size_t k = 0; k < items; k++)
-        print_j(k);
-    for (size_t k = 0; k < items; k++)
-        print_n(k);
+        make_n(k);
+    puts("id\ttext\tcondition\tgroup\titem"); /* only now: a failure leaves no half table */
+    print_items('S', sentence, true);
+    print_items('W', list_w, false);
+    print_items('J', list_j, true);
+    print_items('N', list_n, true);
     if (fflush(stdout) || ferror(stdout)) {
         fprintf(stderr, "generate: standard output: %s\n", strerror(errno));
         return 1;
