@@ -113,7 +113,7 @@ test: all unit $(if $(ORACLESRC),$(BIN)/oracle)
 check-oracles: $(BIN)/oracle
 	@BUILD=$(BUILD) tests/oracle/run --all
 
-verify: all
+verify: all $(BIN)/oracle
 	@BUILD=$(BUILD) tests/verify
 
 asan tsan coverage: all
