@@ -39,6 +39,7 @@ violations() (
             line("extract localize encode ceiling score similarity topography train steer behave simulate", 5)
             line("report", 6); line("stages", 7)
             of["activations"] = "model" # a header on the line of model: reads and writes the kind that line 5 shares
+            of["corpus"] = "train" # token files and tokenizer training
         }
         NR == FNR { exists[$0] = 1; files++; next }
         {
