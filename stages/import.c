@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* broca-import: other people's files into stimuli, responses and features. */
+#include <glob.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,34 @@ done:
     return status;
 }
 
+/* A set of files as one input: the SHA-256 of the lines `sha256  path`, sorted by path, as model_sha256 is. */
+static int input_files(stage *s, const char *role, const char *folder, const char *const *patterns, size_t n)
+{
+    glob_t found = { 0 };
+    char pattern[2048];
+    int status = -1;
+    buffer lines = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        snprintf(pattern, sizeof pattern, "%.1500s/%s", folder, patterns[i]);
+        if (glob(pattern, i ? GLOB_APPEND : 0, NULL, &found) == GLOB_NOSPACE) {
+            err_set(&s->err, ERR_MEMORY, "the list of files of %s", folder);
+            goto done;
+        }
+    }
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        sha_hex hash;
+        if (sha_file(found.gl_pathv[i], &hash, &s->err)) goto done;
+        buffer_printf(&lines, "%s  %s\n", hash.hex, found.gl_pathv[i] + strlen(folder) + 1);
+    }
+    if (buffer_ok(&lines, &s->err)) goto done;
+    sha_hex all = sha_bytes(lines.at, lines.size);
+    status = stage_input_hashed(s, role, "", folder, all.hex);
+done:
+    free(lines.at);
+    globfree(&found);
+    return status;
+}
+
 static int make_responses(stage *s, const import_options *o, const char *source)
 {
     responses *r = NULL;
@@ -71,7 +100,11 @@ static int make_responses(stage *s, const import_options *o, const char *source)
         goto done;
     }
     if (str_same(o->from, "alice")) {
+        char series[64];
+        snprintf(series, sizeof series, "alice_data_shared/%dmm/*", (int)o->radius_mm);
+        const char *const patterns[] = { series, "alice_data_shared/*-rp*" };
         if (responses_from_alice(&r, source, (int)o->radius_mm, &s->err)) goto done;
+        if (input_files(s, "alice2016", source, patterns, 2)) goto done;
     } else if (stage_input(s, "table", source) || responses_from_table(&r, source, o->tr_s > 0 ? o->tr_s : NAN, &s->err)) {
         goto done;
     }
@@ -120,7 +153,8 @@ static int make_features(stage *s, const import_options *o, const char *source)
         err_set(&s->err, ERR_USAGE, "--as features is there for --from alice");
         goto done;
     }
-    if (alice_predictors(&rate, &power, &n, source, &s->err)) goto done;
+    const char *const patterns[] = { "alice_data_shared/s18-rate.txt", "alice_data_shared/s18-sndpwr.txt" };
+    if (alice_predictors(&rate, &power, &n, source, &s->err) || input_files(s, "alice2016", source, patterns, 2)) goto done;
     if (stage_plan(s, "%zu volumes × 2 predictors", n)) {
         status = 0;
         goto done;
