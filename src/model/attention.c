@@ -31,6 +31,14 @@ static void softmax_row(float *s, size_t first, size_t low, size_t high, size_t 
     for (size_t k = high + 1; k < keys; k++) s[k - first] = 0;
 }
 
+/* The scores of the past over their number: no softmax (METHODS 7.3, strict). */
+static void linear_row(float *s, size_t at, size_t keys)
+{
+    float scale = (float)(1 / (double)(at + 1));
+    for (size_t k = 0; k <= at; k++) s[k] *= scale;
+    for (size_t k = at + 1; k < keys; k++) s[k] = 0;
+}
+
 static void copy_head(float *to, const float *from, size_t stride, size_t rows, size_t padded, size_t size)
 {
     for (size_t i = 0; i < rows; i++) memcpy(to + i * size, from + i * stride, size * sizeof *to);
@@ -56,7 +64,8 @@ static void attend(const pass *p, size_t layer, size_t sequence, size_t head, fl
         gemm_f4(false, true, QUERY_ROWS, keys, size, (float)scale, q, size, k + first * size, size, 0, s, keys);
         for (size_t i = 0; i < count; i++) {
             size_t at = t + i, low = window && at + 1 > window ? at + 1 - window : 0;
-            softmax_row(s + i * keys, first, low, at, end);
+            if (c->attention == ATTEND_LINEAR) linear_row(s + i * keys, at, keys);
+            else softmax_row(s + i * keys, first, low, at, end);
         }
         memset(s + count * keys, 0, (QUERY_ROWS - count) * keys * sizeof *s);
         gemm_f4(false, false, QUERY_ROWS, size, keys, 1, s, keys, v + first * size, size, 0, o, size);
@@ -67,7 +76,16 @@ static void attend(const pass *p, size_t layer, size_t sequence, size_t head, fl
 
 void attention_heads(const pass *p, size_t layer)
 {
-    long heads = (long)p->m->config.heads, tasks = (long)p->n * heads;
+    const model_config *c = &p->m->config;
+    long heads = (long)c->heads, tasks = (long)p->n * heads;
+    if (c->attention == ATTEND_MEAN) {
+        mean_attention(p);
+        return;
+    }
+    if (lanes_fit(c)) {
+        lanes_attention(p);
+        return;
+    }
 #pragma omp parallel for schedule(dynamic) num_threads(threads_count())
     for (long i = 0; i < tasks; i++)
         attend(p, layer, (size_t)(i / heads), (size_t)(i % heads), p->scratch[omp_get_thread_num()]);

@@ -8,7 +8,7 @@
 
 enum { CONFIG_LIMIT = 16 * 1024 * 1024, LARGEST = 1 << 22, MOST_LAYERS = 10000 };
 
-static const family *const families[] = { &family_gpt2, &family_llama, NULL };
+static const family *const families[] = { &family_gpt2, &family_llama, &family_suma, NULL };
 
 const family *family_find(const char *model_type, err *e, const char *where)
 {
@@ -80,6 +80,11 @@ int config_act(const json *j, const char *key, act_kind *out, const char *path, 
     return err_hint(e, "known are gelu_new, gelu_pytorch_tanh, gelu, silu, relu");
 }
 
+const char *attend_name(attend_kind kind)
+{
+    return kind == ATTEND_SOFTMAX ? "softmax" : kind == ATTEND_MEAN ? "mean" : kind == ATTEND_LINEAR ? "linear" : NULL;
+}
+
 int config_check(const model_config *c, const char *path, err *e)
 {
     if (c->heads * c->head_size > LARGEST || c->layers > MOST_LAYERS)
@@ -119,6 +124,8 @@ int config_read(model_config *c, const char *folder, err *e)
     c->has_head = !names_a_bare_model(j);
     c->padding_row = -1;
     c->init_range = 0.02;
+    c->cycles = 1;
+    c->residual = c->mlp = true;
     if (c->family->configure(c, j, path, e)) goto done;
     if (config_real(j, "initializer_range", &c->init_range, path, e)) goto done;
     double id = json_number(json_get(j, "bos_token_id"), -1);

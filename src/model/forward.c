@@ -55,6 +55,7 @@ static int pass_new(pass *p, size_t rows, size_t sequences, err *e)
     if (!p->begin || !p->length || !p->x || !p->h || !p->o || !p->qkv || !p->mixed) return -1;
     size_t inner = p->block * p->m->blocks[0].up.out;
     size_t attention = 2 * padded * size + 2 * QUERY_ROWS * size + QUERY_ROWS * padded;
+    if (lanes_fit(c)) attention = lanes_scratch(c, p->longest);
     p->scratch_floats = larger(larger(inner, attention), HEAD_ROWS * c->vocabulary);
     p->scratch = mem_new((size_t)threads_count(), sizeof *p->scratch, e);
     for (int t = 0; p->scratch && t < threads_count(); t++)
@@ -84,8 +85,12 @@ static void pass_load(pass *p, const model_batch *batch, size_t first, size_t n)
     memset(p->x + p->rows * d, 0, (p->blocks * p->block - p->rows) * d * sizeof *p->x);
 }
 
-static void add_rows(float *x, const float *o, size_t n)
+static void add_rows(const model_config *c, float *x, const float *o, size_t n)
 {
+    if (!c->residual) {
+        memcpy(x, o, n * sizeof *x);
+        return;
+    }
     for (size_t i = 0; i < n; i++) x[i] += o[i];
 }
 
@@ -107,14 +112,14 @@ static void run_block(const pass *p, size_t layer, step what, size_t first, floa
         linear_rows(&w->out, p->mixed + first * w->out.in, w->out.in, o, rows);
         break;
     case STEP_NORM:
-        add_rows(x, o, rows * d);
-        norm_rows(c, &w->ln_2, x, h, rows);
+        add_rows(c, x, o, rows * d);
+        if (c->mlp) norm_rows(c, &w->ln_2, x, h, rows);
         break;
     case STEP_MLP:
         linear_rows(&w->up, h, d, scratch, rows);
         act_rows(c, scratch, w->up.out, rows);
         linear_rows(&w->down, scratch, w->up.out, o, rows);
-        add_rows(x, o, rows * d);
+        add_rows(c, x, o, rows * d);
         break;
     }
 }
@@ -189,21 +194,30 @@ static size_t layers_needed(const pass *p, const outlet *to, bool head)
     return most;
 }
 
+/* One use of a block; `to` NULL: nobody looks (a cycle before the last one). */
+static int run_layer(const pass *p, const outlet *to, size_t l, err *e)
+{
+    static const outlet nobody;
+    if (!to) to = &nobody;
+    run_blocks(p, l, STEP_QKV);
+    if (emit(p, to, TAP_LN_1, l, p->h, e)) return -1;
+    attention_heads(p, l);
+    run_blocks(p, l, STEP_OUT);
+    if (emit(p, to, TAP_ATTN, l, p->o, e)) return -1;
+    run_blocks(p, l, STEP_NORM);
+    if (!p->m->config.mlp) return emit(p, to, TAP_BLOCK, l, p->x, e);
+    if (emit(p, to, TAP_LN_2, l, p->h, e)) return -1;
+    run_blocks(p, l, STEP_MLP);
+    return emit(p, to, TAP_MLP, l, p->o, e) || emit(p, to, TAP_BLOCK, l, p->x, e) ? -1 : 0;
+}
+
 static int run_layers(const pass *p, const outlet *to, bool head, err *e)
 {
     size_t layers = layers_needed(p, to, head);
     if (emit(p, to, TAP_EMBED, 0, p->x, e)) return -1;
-    for (size_t l = 0; l < layers; l++) {
-        run_blocks(p, l, STEP_QKV);
-        if (emit(p, to, TAP_LN_1, l, p->h, e)) return -1;
-        attention_heads(p, l);
-        run_blocks(p, l, STEP_OUT);
-        if (emit(p, to, TAP_ATTN, l, p->o, e)) return -1;
-        run_blocks(p, l, STEP_NORM);
-        if (emit(p, to, TAP_LN_2, l, p->h, e)) return -1;
-        run_blocks(p, l, STEP_MLP);
-        if (emit(p, to, TAP_MLP, l, p->o, e) || emit(p, to, TAP_BLOCK, l, p->x, e)) return -1;
-    }
+    for (size_t l = 0; l < layers; l++)
+        for (size_t c = 1; c <= p->m->config.cycles; c++)
+            if (run_layer(p, c == p->m->config.cycles ? to : NULL, l, e)) return -1;
     if (!head && !wants(to, TAP_FINAL) && !wants(to, TAP_LOGITS)) return 0;
     run_final(p);
     if (emit(p, to, TAP_FINAL, 0, p->h, e)) return -1;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside of the models (private to the room). GPT-2 and Llama are one pre-norm transformer with different parts:
+/* Inside of the models (private to the room). GPT-2, Llama and SUMA are one pre-norm transformer with different parts:
  *
  *     x = embed                          h = ln_1(x)   [q k v] = h·Wqkv   a = attention(q, k, v)·Wo   x += a
  *                                        h = ln_2(x)   m = act(h·Wup)·Wdown (gated: act(g)*u)         x += m
  *
+ * SUMA uses its one block `cycles` times, without the second line unless it has an MLP; its taps are the last cycle's.
  * A family says which config means what, and which tensor of the file goes where (a list of slots); everything else, from
  * reading to the forward pass, is written once. */
 #ifndef BROCA_MODEL_INSIDE_H
@@ -13,6 +14,8 @@
 #include "safetensors.h"
 
 typedef enum { ACT_GELU_TANH, ACT_GELU_ERF, ACT_SILU, ACT_RELU } act_kind;
+/* LINEAR: scores divided by the number of visible tokens instead of a softmax; MEAN: the same weight for each of them. */
+typedef enum { ATTEND_SOFTMAX, ATTEND_MEAN, ATTEND_LINEAR } attend_kind;
 typedef enum { ROPE_NONE, ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3 } rope_kind;
 
 typedef struct family family;
@@ -21,6 +24,9 @@ typedef struct {
     const family *family;
     char model_type[32];          /* as config.json says: "mistral" is computed by the family llama */
     size_t layers, width, heads, kv_heads, head_size, inner, vocabulary, context;
+    size_t cycles;                /* each block is used so many times */
+    attend_kind attention;
+    bool residual, mlp;           /* x += a, or x = a; has the block a second half */
     double norm_eps;
     act_kind act;
     bool rms_norm, gated, tied, has_head;
@@ -92,7 +98,7 @@ struct family {
     void (*build)(model *m, slot_list *l);
     void (*write_config)(const model_config *c, buffer *b);
 };
-extern const family family_gpt2, family_llama;
+extern const family family_gpt2, family_llama, family_suma;
 
 /* ---- config.c ---- */
 int config_read(model_config *c, const char *folder, err *e);
@@ -103,6 +109,7 @@ int config_real(const json *j, const char *key, double *out, const char *path, e
 int config_act(const json *j, const char *key, act_kind *out, const char *path, err *e);
 int config_check(const model_config *c, const char *path, err *e);
 const char *act_name(act_kind act);
+const char *attend_name(attend_kind kind); /* softmax, mean, linear; NULL beyond the last one */
 
 /* ---- weights.c ---- */
 int model_new(model **out, const model_config *c, err *e);
@@ -119,6 +126,7 @@ void weights_draw(model *m, uint64_t seed);
 typedef enum { TAP_EMBED, TAP_LN_1, TAP_ATTN, TAP_LN_2, TAP_MLP, TAP_BLOCK, TAP_FINAL, TAP_LOGITS } tap_kind;
 typedef struct { tap_kind kind; size_t layer; } tap_id;
 int tap_parse(const model *m, const char *name, tap_id *out, err *e);
+bool tap_exists(const model *m, tap_kind kind); /* no ln_2 and mlp in a block without its second half */
 
 /* ---- layers.c, attention.c, rotary.c, head.c, forward.c: the forward pass of one group of sequences ---- */
 enum { QUERY_ROWS = 32, HEAD_ROWS = 32 };
@@ -134,6 +142,11 @@ typedef struct {
     size_t scratch_floats;
 } pass;
 void attention_heads(const pass *p, size_t layer);
+/* families/suma_attention.c: many small heads, one a lane; and the running mean. */
+bool lanes_fit(const model_config *c);
+size_t lanes_scratch(const model_config *c, size_t longest); /* floats */
+void lanes_attention(const pass *p);
+void mean_attention(const pass *p);
 int rotary_tables(pass *p, err *e);
 void rotate_rows(const pass *p, float *rows, size_t first, size_t count);
 void linear_rows(const linear *l, const float *in, size_t in_stride, float *out, size_t rows);

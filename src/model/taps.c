@@ -13,9 +13,10 @@ static const struct {
 
 static int unknown(const model *m, const char *name, err *e)
 {
+    bool mlp = m->config.mlp;
     err_set(e, ERR_USAGE, "unknown tap '%s'", name);
-    return err_hint(e, "taps are embed, h.0 to h.%zu, each with .ln_1 .attn .ln_2 .mlp, final, logits; or all, sublayers, h.A-B",
-                    m->facts.layers - 1);
+    return err_hint(e, "taps are embed, h.0 to h.%zu, each with .ln_1 .attn%s, final%s; or all, sublayers, h.A-B",
+                    m->facts.layers - 1, mlp ? " .ln_2 .mlp" : "", m->facts.has_head ? ", logits" : "");
 }
 
 static bool whole(const char *from, const char *to, size_t *out)
@@ -48,6 +49,11 @@ static bool parse_blocks(const char *name, size_t *first, size_t *last, tap_kind
     return false;
 }
 
+bool tap_exists(const model *m, tap_kind kind)
+{
+    return m->config.mlp || (kind != TAP_LN_2 && kind != TAP_MLP);
+}
+
 int tap_parse(const model *m, const char *name, tap_id *out, err *e)
 {
     size_t last;
@@ -55,7 +61,8 @@ int tap_parse(const model *m, const char *name, tap_id *out, err *e)
     if (str_same(name, "embed")) *out = (tap_id){ TAP_EMBED, 0 };
     else if (str_same(name, "final")) *out = (tap_id){ TAP_FINAL, 0 };
     else if (str_same(name, "logits")) *out = (tap_id){ TAP_LOGITS, 0 };
-    else if (!parse_blocks(name, &out->layer, &last, &out->kind, &part) || last != out->layer || last >= m->facts.layers)
+    else if (!parse_blocks(name, &out->layer, &last, &out->kind, &part) || last != out->layer || last >= m->facts.layers ||
+             !tap_exists(m, out->kind))
         return unknown(m, name, e);
     if (out->kind == TAP_LOGITS && !m->facts.has_head)
         return err_set(e, ERR_INPUT, "the model has no head: there are no logits");
@@ -71,7 +78,8 @@ static void add_all(buffer *b, const model *m, bool sublayers)
 {
     buffer_text(b, "embed\n");
     for (size_t l = 0; l < m->facts.layers; l++)
-        for (size_t i = 0; i < (sublayers ? sizeof parts / sizeof *parts : 1); i++) buffer_printf(b, "h.%zu%s\n", l, parts[i].name);
+        for (size_t i = 0; i < (sublayers ? sizeof parts / sizeof *parts : 1); i++)
+            if (tap_exists(m, parts[i].kind)) buffer_printf(b, "h.%zu%s\n", l, parts[i].name);
     buffer_text(b, "final\n");
 }
 
@@ -86,7 +94,7 @@ static int add_word(buffer *b, const model *m, const char *word, err *e)
         return 0;
     }
     if (parse_blocks(word, &first, &last, &kind, &part)) {
-        if (first > last || last >= m->facts.layers) return unknown(m, word, e);
+        if (first > last || last >= m->facts.layers || !tap_exists(m, kind)) return unknown(m, word, e);
         for (size_t l = first; l <= last; l++) buffer_printf(b, "h.%zu%s\n", l, part);
         return 0;
     }
