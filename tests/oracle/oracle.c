@@ -20,6 +20,9 @@ static const struct {
     { "ridge", check_ridge },
     { "stats", check_stats },
     { "benchmarks", check_benchmarks },
+    { "moran", check_moran },
+    { "readout_smoothing", check_readout_smoothing },
+    { "clusters", check_clusters },
 };
 
 oracle_status oracle_end(oracle_result *r, oracle_status status, const char *format, ...)

@@ -37,5 +37,8 @@ oracle_status check_tokenizers(const oracle_case *c, oracle_result *r);
 oracle_status check_ridge(const oracle_case *c, oracle_result *r);
 oracle_status check_stats(const oracle_case *c, oracle_result *r);
 oracle_status check_benchmarks(const oracle_case *c, oracle_result *r);
+oracle_status check_moran(const oracle_case *c, oracle_result *r);
+oracle_status check_readout_smoothing(const oracle_case *c, oracle_result *r);
+oracle_status check_clusters(const oracle_case *c, oracle_result *r);
 
 #endif
