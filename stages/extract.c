@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broca/activations.h"
 #include "broca/extract.h"
 #include "stage.h"
 
@@ -179,8 +180,29 @@ static int set_seed(job *j, uint64_t seed)
     return j->s.config ? 0 : -1;
 }
 
+/* A TopoLM's folder says where its units lie: copied to /sheet/NAME. */
+static int open_sheets(job *j, sheets **out)
+{
+    err *e = &j->s.err;
+    *out = NULL;
+    if (!j->o.model) return 0;
+    char *path = str_format(e, "%s/topography.safetensors", j->o.model);
+    int status = path ? 0 : -1;
+    if (!status && file_exists(path)) status = stage_input(&j->s, "sheets", path) || sheets_read(out, j->o.model, e) ? -1 : 0;
+    free(path);
+    return status;
+}
+
+static int put_sheets(store *p, const sheets *x, const model *m, char *const *taps, size_t n, err *e)
+{
+    for (size_t i = 0; x && i < n; i++)
+        if (sheets_put(p, x, taps[i], model_tap_width(m, taps[i]), e)) return -1;
+    return 0;
+}
+
 static int extract_one(job *j, uint64_t seed)
 {
+    sheets *x = NULL;
     model *m = NULL;
     char **taps = NULL, *out = NULL;
     size_t n = 0;
@@ -191,15 +213,17 @@ static int extract_one(job *j, uint64_t seed)
     if (!j->o.arch && stage_input_hashed(&j->s, "model", "model", j->o.model, sha_bytes(model_identity(m), strlen(model_identity(m))).hex))
         goto done;
     if (!model_is_untrained(m)) snprintf(j->s.inputs[inputs].sha256, sizeof j->s.inputs[inputs].sha256, "%s", model_identity(m));
-    if (save(j, m, seed) || !(out = with_seed(j->o.common.out, seed, e))) goto done;
+    if (save(j, m, seed) || !(out = with_seed(j->o.common.out, seed, e)) || open_sheets(j, &x)) goto done;
     store *p = stage_create_at(&j->s, out, "activations");
     if (!p || describe(j, p, m, seed) || extract_write(p, m, j->plan, (const char *const *)taps, n, j->o.surprisal, e)) goto done;
+    if (put_sheets(p, x, m, taps, n, e)) goto done;
     if (stage_commit(&j->s)) goto done;
     const extract_facts *f = extract_about(j->plan);
     stage_result(&j->s, "%s: %zu rows of %zu taps from %zu tokens in %zu sequences", out, f->rows, n, f->tokens, f->sequences);
     status = 0;
 done:
     for (; j->s.n_inputs > inputs; j->s.n_inputs--) free(j->s.inputs[j->s.n_inputs - 1].path);
+    sheets_free(x);
     free(out);
     free(taps);
     model_free(m);

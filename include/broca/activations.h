@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* activations: files of kind `activations` (CONTRACT "Files"), read. A row an item, a word or a token. They are written by
- * extract and by other programs, and read by localize, encode and every later stage; hence a header of the model's line. */
+ * extract and by other programs, and read by localize, encode and every later stage; hence a header of the model's line.
+ * Also the sheets of taps, which lie in model folders and in files of this kind. */
 #ifndef BROCA_ACTIVATIONS_H
 #define BROCA_ACTIVATIONS_H
 
@@ -46,6 +47,27 @@ const char *activations_row(const activations *a);
  * numbers are printed. */
 const char *activations_attribute(activations *a, const char *name);
 void activations_close(activations *a); /* NULL is fine */
+
+/* ---- sheets: where the units of a tap lie (model/sheets.c; METHODS 8.3) ---- */
+
+typedef struct {
+    size_t n;
+    char **tap;    /* [n] in the order of the network */
+    size_t *d;     /* [n] units */
+    double **at;   /* [n] of [d×2]: coordinate 0, coordinate 1, in units of the sheet's spacing */
+    arena *memory; /* owns all of it */
+} sheets;
+
+/* path: a model folder with topography.safetensors, such a file, or a file of kind activations with /sheet. Where config.json
+ * beside the file says `placement` "post", the sheets called h.I.mlp are those of the block outputs h.I, and h.I.attn (the
+ * stream between the sublayers) is no tap of broca: left out with a warning. The caller frees *out with sheets_free.
+ * Fails: ERR_INPUT for a sheet that is not [d×2] finite numbers, a place without sheets. */
+int sheets_read(sheets **out, const char *path, err *e);
+/* Index of a tap's sheet, SIZE_MAX without one. */
+size_t sheets_find(const sheets *s, const char *tap);
+/* Writes the sheet of a tap with d units to /sheet/TAP, nothing without one. ERR_INPUT: a sheet of another number of units. */
+int sheets_put(store *file, const sheets *s, const char *tap, size_t d, err *e);
+void sheets_free(sheets *s); /* NULL is fine */
 
 /* Order of tap names in the network: negative, 0, positive (h.2 comes before h.10; embed first, final and logits last). */
 int tap_compare(const char *a, const char *b);

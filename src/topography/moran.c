@@ -186,7 +186,7 @@ int moran_of_map(moran_map *out, const graph *g, const double *map, bool standar
     graph *kept = NULL;
     if (!used || !drop || !x || !null) goto done;
     for (size_t i = 0; i < g->n; i++)
-        drop[i] = isfinite(map[i]) ? 0 : 1;
+        drop[i] = (uint8_t)!isfinite(map[i]);
     if (graph_keep(&kept, g, drop, used, &n, e)) goto done;
     if (standardise) graph_standardise(kept);
     for (size_t i = 0; i < n; i++)
