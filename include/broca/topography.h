@@ -36,6 +36,7 @@ int graph_mesh(graph **out, const int64_t *faces, size_t count, size_t n, err *e
 /* The graph without the units with drop[i] != 0 (NULL: none) and without those that have no neighbour then. used [n] gets the
  * numbers of the units that are left, *n_used how many. */
 int graph_keep(graph **out, const graph *g, const uint8_t *drop, size_t *used, size_t *n_used, err *e);
+int graph_copy(graph **out, const graph *g, err *e);
 void graph_standardise(graph *g); /* weights of each row sum to 1; rows without neighbours stay empty */
 size_t graph_isolated(const graph *g); /* units without a neighbour */
 void graph_free(graph *g); /* NULL is fine */
@@ -219,6 +220,21 @@ typedef struct {
     topography_tap *taps;
     topography_options options;
 } topography;
+
+/* What a localizer file tells, ready for topography_analyse but for x and layouts (topography/read.c). */
+typedef struct {
+    size_t n;
+    topography_input *taps;
+    char *contrast, *test, *match; /* as localize wrote them: "S-N", "welch", "none" */
+    uint64_t seed;                 /* of the localizer: which items were matched */
+    arena *memory;
+} topography_data;
+/* Maps of a file of kind localizer; sheets_path as in sheets_read, NULL: no sheets. Where some taps have a sheet, the others are
+ * left out with a warning. */
+int topography_read(topography_data **out, const char *localizer, const char *sheets_path, err *e);
+/* Faces of a mesh: a table whose columns a, b, c number the vertices of a triangle from 0; n vertices. */
+int topography_mesh(graph **out, const char *path, size_t n, err *e);
+void topography_data_free(topography_data *d); /* NULL is fine */
 
 /* contrast NULL: no responses. Fails: ERR_INPUT where t and the contrast of the responses differ by more than 1e-5 (other
  * items or another model than the map was made of), positions that are no lattice, fewer than 4 units left. */

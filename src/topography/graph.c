@@ -229,6 +229,16 @@ int graph_keep(graph **out, const graph *g, const uint8_t *drop, size_t *used, s
     return 0;
 }
 
+int graph_copy(graph **out, const graph *g, err *e)
+{
+    *out = NULL;
+    if (graph_new(out, g->n, g->begin[g->n], e)) return -1;
+    memcpy((*out)->begin, g->begin, (g->n + 1) * sizeof *g->begin);
+    memcpy((*out)->to, g->to, g->begin[g->n] * sizeof *g->to);
+    memcpy((*out)->weight, g->weight, g->begin[g->n] * sizeof *g->weight);
+    return 0;
+}
+
 void graph_standardise(graph *g)
 {
     for (size_t i = 0; i < g->n; i++) {

@@ -4,7 +4,7 @@
 #include <omp.h>
 #include <stdlib.h>
 
-#include "parts.h"
+#include "analyse.h"
 
 static const double TIE = 1e-12; /* permuted maps with the same I differ in the last bits by the order of their sums */
 
@@ -122,6 +122,16 @@ int moran(moran_result *out, const graph *g, const double *x, err *e)
     free(z);
     *out = r;
     return 0;
+}
+
+double moran_value(const graph *g, double *x, double s0)
+{
+    double squares, fourths;
+    for (size_t i = 0; i < g->n; i++)
+        if (!isfinite(x[i])) return NAN;
+    if (all_equal(x, g->n)) return NAN;
+    centre(x, x, g->n, &squares, &fourths);
+    return (double)g->n / s0 * moran_product(g, x) / squares;
 }
 
 void moran_against(moran_null *out, double I, double expected, const double *null, size_t count)

@@ -17,7 +17,7 @@ enum {
 void shuffled(size_t *order, size_t n, uint64_t seed, uint32_t stream, uint32_t permutation, uint32_t map);
 /* Σ w_ij z_i z_j of the centred z, in the order of the graph. */
 double moran_product(const graph *g, const double *z);
-/* t of each row of x [rows × (n_pos + n_neg)]; columns in the order given (NULL: as they stand). buffer: 2·(n_pos + n_neg). */
-void contrast_rows(double *t, const double *x, size_t rows, const topography_contrast *c, const size_t *order, double *buffer);
+/* t of each row of x [rows × (n_pos + n_neg)]; columns in the order given (NULL: as they stand). room: 2·(n_pos + n_neg). */
+void contrast_rows(double *t, const double *x, size_t rows, const topography_contrast *c, const size_t *order, double *room);
 
 #endif
