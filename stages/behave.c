@@ -2,6 +2,7 @@
 /* broca-behave: what a language model does with text. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broca/behave.h"
 #include "stage.h"
@@ -51,6 +52,7 @@ static int write_json(stage *s, const stage_options *o, const continuation *c, c
     sidecar side = { .product = o->common.out, .argc = s->argc, .argv = s->argv, .started_s = s->started_s,
                      .wall_s = clock_s() - s->wall0_s, .cpu_s = clock_cpu_s(), .blas = blas_name() };
     status = sidecar_write(&side, &s->err);
+    if (status) unlink(o->common.out); /* both or none */
 done:
     free(b.at);
     return status;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broca/score.h"
 #include "stage.h"
@@ -86,7 +87,11 @@ int main(int argc, char **argv)
     warn(x);
     if (!(tsv = table_path(o.common.out, &s.err))) goto done;
     product = stage_create(&s, "scores");
-    if (!product || scores_put(product, x, &how, &s.err) || scores_tsv(x, tsv, &s.err) || stage_commit(&s)) goto done;
+    if (!product || scores_put(product, x, &how, &s.err) || scores_tsv(x, tsv, &s.err)) goto done;
+    if (stage_commit(&s)) {
+        unlink(tsv); /* both or none */
+        goto done;
+    }
     tell(&s, x, &how);
 done:
     free(tsv);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 static int check_common(stage *s)
 {
@@ -48,7 +49,7 @@ int stage_needs(stage *s, const char *name, const char *value)
 {
     if (value && *value) return 0;
     err_set(&s->err, ERR_USAGE, "--%s is needed", name);
-    return err_hint(&s->err, "%s --help lists the options", s->name);
+    return err_hint(&s->err, "broca %s --help lists the options", s->name);
 }
 
 static int input_keep(stage *s, const char *role, const char *kind, const char *path, const char *sha256)
@@ -185,19 +186,22 @@ static char *inputs_json(const stage *s)
     return b.at;
 }
 
+/* The sidecar goes first: a disk that has no room for it keeps the product from appearing, and make from believing it. */
 int stage_commit(stage *s)
 {
-    char *path = mem_text(store_path(s->product), &s->err), *inputs = NULL;
+    char *path = mem_text(store_path(s->product), &s->err), *inputs = NULL, *beside = NULL;
     store *product = s->product;
     int status = -1;
-    if (!path) return -1;
-    s->product = NULL; /* store_commit frees it whatever happens */
-    if (store_commit(product, &s->err)) goto done;
+    if (!path || !(beside = str_format(&s->err, "%s.json", path))) goto done;
     inputs = inputs_json(s);
     sidecar side = { .product = path, .argc = s->argc, .argv = s->argv, .started_s = s->started_s,
                      .wall_s = clock_s() - s->wall0_s, .cpu_s = clock_cpu_s(), .blas = blas_name(), .inputs = inputs };
-    status = sidecar_write(&side, &s->err);
+    if (sidecar_write(&side, &s->err)) goto done;
+    s->product = NULL; /* store_commit frees it whatever happens */
+    status = store_commit(product, &s->err);
+    if (status) unlink(beside);
 done:
+    free(beside);
     free(inputs);
     free(path);
     return status;
