@@ -2,6 +2,7 @@
 /* broca-extract: what a language model computes over the stimuli. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broca/activations.h"
 #include "broca/extract.h"
@@ -139,16 +140,18 @@ static int describe(job *j, store *p, const model *m, uint64_t seed)
     return store_set_text(p, "/", "arch", model_identity(m), e) || store_set_int(p, "/", "seed", (int64_t)seed, e) ? -1 : 0;
 }
 
+static const char *const tokenizer_files[] = { "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
+                                               "merges.txt", NULL };
+
 /* A saved model keeps the tokenizer's files of the folder that it came from. */
 static int copy_tokenizer(job *j, const char *folder)
 {
-    static const char *const names[] = { "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
-                                         "merges.txt", NULL };
     err *e = &j->s.err;
     char *from = j->o.arch ? arch_tokenizer(j->o.arch, e) : mem_text(j->o.model, e);
     int status = from ? 0 : -1;
-    for (size_t i = 0; !status && names[i]; i++) {
-        char *path = str_format(e, "%s/%s", from, names[i]), *to = str_format(e, "%s/%s", folder, names[i]), *bytes = NULL;
+    for (size_t i = 0; !status && tokenizer_files[i]; i++) {
+        const char *name = tokenizer_files[i];
+        char *path = str_format(e, "%s/%s", from, name), *to = str_format(e, "%s/%s", folder, name), *bytes = NULL;
         size_t n = 0;
         status = path && to ? 0 : -1;
         if (!status && file_exists(path) && !str_same(path, to))
@@ -161,13 +164,30 @@ static int copy_tokenizer(job *j, const char *folder)
     return status;
 }
 
-static int save(job *j, const model *m, uint64_t seed)
+/* *made: the folder, if it was not there before; malloc'ed. */
+static int save(job *j, const model *m, uint64_t seed, char **made)
 {
     if (!j->o.save_model) return 0;
     char *folder = with_seed(j->o.save_model, seed, &j->s.err);
+    bool there = folder && file_exists(folder);
     int status = folder && !model_save(m, folder, &j->s.err) ? copy_tokenizer(j, folder) : -1;
-    free(folder);
+    if (there) free(folder);
+    else *made = folder;
     return status;
+}
+
+/* After a failure nothing is left of a model folder that this run made. */
+static void unsave(const char *folder)
+{
+    static const char *const weights[] = { "config.json", "model.safetensors", NULL };
+    const char *const *const lists[] = { weights, tokenizer_files };
+    char path[4096];
+    for (size_t l = 0; l < 2; l++)
+        for (size_t i = 0; lists[l][i]; i++) {
+            snprintf(path, sizeof path, "%s/%s", folder, lists[l][i]);
+            unlink(path);
+        }
+    rmdir(folder);
 }
 
 /* The config of the file of seed 3 is that of --seed 3, not of the range it was made in. */
@@ -204,7 +224,7 @@ static int extract_one(job *j, uint64_t seed)
 {
     sheets *x = NULL;
     model *m = NULL;
-    char **taps = NULL, *out = NULL;
+    char **taps = NULL, *out = NULL, *made = NULL;
     size_t n = 0;
     int status = -1;
     err *e = &j->s.err;
@@ -213,7 +233,7 @@ static int extract_one(job *j, uint64_t seed)
     if (!j->o.arch && stage_input_hashed(&j->s, "model", "model", j->o.model, sha_bytes(model_identity(m), strlen(model_identity(m))).hex))
         goto done;
     if (!model_is_untrained(m)) snprintf(j->s.inputs[inputs].sha256, sizeof j->s.inputs[inputs].sha256, "%s", model_identity(m));
-    if (save(j, m, seed) || !(out = with_seed(j->o.common.out, seed, e)) || open_sheets(j, &x)) goto done;
+    if (save(j, m, seed, &made) || !(out = with_seed(j->o.common.out, seed, e)) || open_sheets(j, &x)) goto done;
     store *p = stage_create_at(&j->s, out, "activations");
     if (!p || describe(j, p, m, seed) || extract_write(p, m, j->plan, (const char *const *)taps, n, j->o.surprisal, e)) goto done;
     if (put_sheets(p, x, m, taps, n, e)) goto done;
@@ -224,6 +244,8 @@ static int extract_one(job *j, uint64_t seed)
 done:
     for (; j->s.n_inputs > inputs; j->s.n_inputs--) free(j->s.inputs[j->s.n_inputs - 1].path);
     sheets_free(x);
+    if (status && made) unsave(made);
+    free(made);
     free(out);
     free(taps);
     model_free(m);
