@@ -265,10 +265,12 @@ constant_neuroids_only() {
 }
 fewer_volumes_than_folds() {
     for n in 1 5; do
-        responses $n 0 | awk -F '\t' '{ print $0 "\t" (NR == 1 ? "onset" : 2 * NR) }' >few.tsv && works import --from table --as responses few.tsv --tr 2 --out few.h5 || return 1
-        refused 2 "$n " presentations -- encode --features rate=words.h5:word_rate --responses few.h5 --delays 0 \
-            --folds contiguous:6,gap=0 --out new/e.h5 &&
-            refused 2 "$n " -- ceiling --responses few.h5 --folds contiguous:6,gap=0 --out new/c.h5 || return 1
+        responses $n 0 | awk -F '\t' '{ print $0 "\t" (NR == 1 ? "onset" : 2 * NR) }' >few.tsv
+        [ $n = 1 ] && why='of 1' || why='fold 1 of 6 has 1 test presentations, at least 2 are needed'
+        works import --from table --as responses few.tsv --tr 2 --out few.h5 &&
+            refused 2 "$why" -- encode --features rate=words.h5:word_rate --responses few.h5 --delays 0 --folds contiguous:6,gap=0 \
+                --out new/e.h5 &&
+            refused 2 "$why" -- ceiling --responses few.h5 --folds contiguous:6,gap=0 --out new/c.h5 || return 1
     done
 }
 fewer_groups_than_folds() {
