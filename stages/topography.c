@@ -11,9 +11,9 @@
 typedef struct {
     common_options common;
     option_list activations;
-    const char *localizer, *stimuli, *sheets, *weights, *layout, *threshold, *connectivity;
+    const char *localizer, *stimuli, *sheets, *weights, *layout, *threshold, *connectivity, *size;
     double smooth, spacing, least_peak;
-    size_t permutations, least_size;
+    size_t permutations, least_size, noise;
     bool binary, normalise;
 } stage_options;
 
@@ -38,6 +38,8 @@ static const option options[] = {
     { "least-peak", OPT_REAL, AT(least_peak), "0", NULL, true, "least |t| of a cluster's peak; 0: the threshold" },
     { "least-size", OPT_COUNT, AT(least_size), "10", NULL, true, "units of a cluster that is kept" },
     { "connectivity", OPT_ENUM, AT(connectivity), "8", "4 8", true, "neighbours that a cluster grows over" },
+    { "noise", OPT_COUNT, AT(noise), "0", NULL, true, "instead of a localizer: N maps of white noise, to see what these settings make of it" },
+    { "size", OPT_TEXT, AT(size), "28x28", "RxC", true, "sheet of --noise" },
     COMMON_OPTIONS(stage_options),
     { 0 }
 };
@@ -90,9 +92,26 @@ static int choose(job *j)
     return stage_seed(&j->s, &t->seed);
 }
 
+static int make_noise(job *j)
+{
+    const stage_options *o = &j->o;
+    size_t rows, columns;
+    char head[16] = { 0 };
+    const char *x = strchr(o->size, 'x');
+    if (o->localizer || o->activations.n || j->t.weights == WEIGHTS_MESH)
+        return err_set(&j->s.err, ERR_USAGE, "--noise stands alone: no --localizer, --activations, mesh");
+    if (!x || x - o->size >= (long)sizeof head) goto bad;
+    memcpy(head, o->size, (size_t)(x - o->size));
+    if (parse_size(head, &rows) || parse_size(x + 1, &columns)) goto bad;
+    return topography_noise(&j->maps, o->noise, rows, columns, j->t.seed, &j->s.err);
+bad:
+    return err_set(&j->s.err, ERR_USAGE, "--size is ROWSxCOLUMNS, as 28x28, not '%s'", o->size);
+}
+
 static int read_maps(job *j)
 {
     const stage_options *o = &j->o;
+    if (o->noise) return make_noise(j);
     bool flat = j->t.weights != WEIGHTS_MESH && j->t.layout == LAYOUT_GIVEN;
     const char *sheets = !flat ? NULL : o->sheets ? o->sheets : o->activations.n ? o->activations.at[0] : NULL;
     if (stage_needs(&j->s, "localizer", o->localizer) || stage_input(&j->s, "localizer", o->localizer)) return -1;
@@ -192,8 +211,27 @@ static int read_responses(job *j)
     return turn_taps(j);
 }
 
+/* Of noise maps: means, and how often each p is .05 or less. */
+static void tell_noise(const topography *t)
+{
+    double I = 0, smoothed = 0, n = (double)t->n;
+    size_t raw = 0, read = 0;
+    for (size_t k = 0; k < t->n; k++) {
+        I += t->taps[k].unsmoothed.value.I / n;
+        smoothed += t->taps[k].smoothed.I / n;
+        raw += t->taps[k].unsmoothed.null.p <= .05;
+        read += t->taps[k].presmooth.p <= .05;
+    }
+    log_info("white noise: I %.4f unsmoothed, %.4f read out; p <= .05 in %.1f %% and %.1f %%", I, smoothed,
+             100 * (double)raw / n, 100 * (double)read / n);
+}
+
 static void tell(const job *j, const topography *t)
 {
+    if (j->o.noise) {
+        tell_noise(t);
+        return;
+    }
     for (size_t k = 0; k < t->n; k++) {
         const topography_tap *a = &t->taps[k];
         char smoothed[96] = "", labels[48] = "";

@@ -232,6 +232,8 @@ typedef struct {
 /* Maps of a file of kind localizer; sheets_path as in sheets_read, NULL: no sheets. Where some taps have a sheet, the others are
  * left out with a warning. */
 int topography_read(topography_data **out, const char *localizer, const char *sheets_path, err *e);
+/* maps of white noise on rows × columns units: what the readout and its null make of no topography at all. */
+int topography_noise(topography_data **out, size_t maps, size_t rows, size_t columns, uint64_t seed, err *e);
 /* Faces of a mesh: a table whose columns a, b, c number the vertices of a triangle from 0; n vertices. */
 int topography_mesh(graph **out, const char *path, size_t n, err *e);
 void topography_data_free(topography_data *d); /* NULL is fine */

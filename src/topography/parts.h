@@ -10,7 +10,8 @@
 enum {
     RNG_POSITIONS = 31, /* (index, permutation, map) */
     RNG_LABELS = 32,    /* (index, permutation, map) */
-    RNG_SWAPS = 33      /* (proposal, tap, 0): both units of a proposed swap */
+    RNG_SWAPS = 33,     /* (proposal, tap, 0): both units of a proposed swap */
+    RNG_NOISE = 34      /* (unit, map, 0) */
 };
 
 /* identity, then shuffled: who stands at place k. */

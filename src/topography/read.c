@@ -155,6 +155,45 @@ done:
     return status;
 }
 
+static int noise_map(topography_data *d, size_t rows, size_t columns, uint64_t seed, err *e)
+{
+    topography_input *t = &d->taps[d->n];
+    char name[32];
+    snprintf(name, sizeof name, "noise.%05zu", d->n + 1);
+    t->d = rows * columns;
+    double *map = arena_get(d->memory, t->d * sizeof *map, e), *at = arena_get(d->memory, 2 * t->d * sizeof *at, e);
+    if (!map || !at || !(t->name = arena_text(d->memory, name, strlen(name), e))) return -1;
+    for (size_t u = 0; u < t->d; u++) {
+        map[u] = rng_normal(seed, RNG_NOISE, (uint32_t)u, (uint32_t)d->n, 0);
+        at[2 * u] = (double)(u / columns);
+        at[2 * u + 1] = (double)(u % columns);
+    }
+    t->t = map;
+    t->positions = at;
+    d->n++;
+    return 0;
+}
+
+int topography_noise(topography_data **out, size_t maps, size_t rows, size_t columns, uint64_t seed, err *e)
+{
+    static char contrast[] = "noise", none[] = "none";
+    topography_data *d = NULL;
+    *out = NULL;
+    if (maps == 0 || rows == 0 || columns == 0 || maps > 100000 || rows > 4096 || columns > 4096)
+        return err_set(e, ERR_USAGE, "%zu maps of %zu by %zu units", maps, rows, columns);
+    if (!(d = mem_new(1, sizeof *d, e))) return -1;
+    d->contrast = contrast;
+    d->test = d->match = none;
+    if (!(d->memory = arena_new(e)) || !(d->taps = arena_get(d->memory, maps * sizeof *d->taps, e))) goto failed;
+    for (size_t k = 0; k < maps; k++)
+        if (noise_map(d, rows, columns, seed, e)) goto failed;
+    *out = d;
+    return 0;
+failed:
+    topography_data_free(d);
+    return -1;
+}
+
 int topography_mesh(graph **out, const char *path, size_t n, err *e)
 {
     static const char *const corner[] = { "a", "b", "c" };
