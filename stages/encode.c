@@ -113,6 +113,38 @@ static int note_features(stage *s, const option_list *features)
     return 0;
 }
 
+/* NAME=FILE:taps -> NAME=FILE_0a1b2c3d:taps; malloc'ed. */
+static char *by_content(const stage_input_file *f, const char *feature, err *e)
+{
+    const char *path = strchr(feature, '=') + 1;
+    return str_format(e, "%.*sFILE_%.8s%s", (int)(path - feature), feature, f->sha256, path + strlen(f->path));
+}
+
+/* The config with files by their content: where they lie is not to change a byte of the product. first: of the features. */
+static int configure(stage *s, stage_options *o, size_t first, const char *units_sha256)
+{
+    option_list given = o->features;
+    const char *units = o->units;
+    char name[24];
+    int status = -1;
+    char **named = mem_new(given.n + 1, sizeof *named, &s->err);
+    if (!named) return -1;
+    for (size_t i = 0; i < given.n; i++)
+        if (!(named[i] = by_content(&s->inputs[first + i], given.at[i], &s->err))) goto done;
+    snprintf(name, sizeof name, "FILE_%.8s", units_sha256 ? units_sha256 : "");
+    o->features.at = (const char **)named;
+    if (units) o->units = name;
+    free(s->config);
+    s->config = options_config(options, o, &s->err);
+    o->features = given;
+    o->units = units;
+    status = s->config ? 0 : -1;
+done:
+    for (size_t i = 0; i < given.n; i++) free(named[i]);
+    free(named);
+    return status;
+}
+
 static double mean_r(const encoded_set *s, size_t v)
 {
     double sum = 0;
@@ -149,6 +181,7 @@ int main(int argc, char **argv)
     if (stage_input(&s, "responses", o.responses) || note_features(&s, &o.features)) goto done;
     if (o.stimuli && (stage_input(&s, "stimuli", o.stimuli) || stimuli_read(&x, o.stimuli, &s.err))) goto done;
     if (o.units && stage_input(&s, "units", o.units)) goto done;
+    if (configure(&s, &o, 1, o.units ? s.inputs[s.n_inputs - 1].sha256 : NULL)) goto done;
     if (responses_read(&r, o.responses, &s.err)) goto done;
     if (o.common.dry_run && encode_plan(&plan, r, x, &q, &s.err)) goto done;
     if (stage_plan(&s, "%s", plan.at)) goto done;

@@ -190,13 +190,28 @@ static void unsave(const char *folder)
     rmdir(folder);
 }
 
+/* tokenizer=DIR in --arch by its content: where the folder lies is not to change a byte of the product. malloc'ed. */
+static char *arch_by_content(const job *j, err *e)
+{
+    const char *arch = j->o.arch, *at = strstr(arch, ",tokenizer=");
+    if (!at || str_begins(at, ",tokenizer=bytes")) return mem_text(arch, e);
+    at += strlen(",tokenizer=");
+    return str_format(e, "%.*sFILE_%.8s%s", (int)(at - arch), arch, tokenizer_hash(j->t).hex, at + strcspn(at, ","));
+}
+
 /* The config of the file of seed 3 is that of --seed 3, not of the range it was made in. */
 static int set_seed(job *j, uint64_t seed)
 {
+    const char *arch = j->o.arch;
+    char *named = arch ? arch_by_content(j, &j->s.err) : NULL;
+    if (arch && !named) return -1;
     snprintf(j->seed, sizeof j->seed, "%llu", (unsigned long long)seed);
     j->o.common.seed = j->seed;
+    j->o.arch = named;
     free(j->s.config);
     j->s.config = options_config(options, &j->o, &j->s.err);
+    j->o.arch = arch;
+    free(named);
     return j->s.config ? 0 : -1;
 }
 

@@ -50,6 +50,20 @@ static int read_features(stage *s, const char *text, activations **a, float **ro
     return activations_tap(*a, colon + 1, rows, width, &s->err);
 }
 
+/* The config with the features' file by its content: where it lies is not to change a byte of the product. */
+static int configure(stage *s, simulate_options *o)
+{
+    const char *given = o->features;
+    char *named = str_format(&s->err, "FILE_%.8s%s", s->inputs[s->n_inputs - 1].sha256, strrchr(given, ':'));
+    if (!named) return -1;
+    o->features = named;
+    free(s->config);
+    s->config = options_config(options, o, &s->err);
+    o->features = given;
+    free(named);
+    return s->config ? 0 : -1;
+}
+
 static simulation plan(const simulate_options *o, uint64_t seed)
 {
     simulation q = { .subjects = o->subjects, .first_subject = o->first_subject, .neuroids = o->neuroids,
@@ -75,7 +89,7 @@ int main(int argc, char **argv)
     if (stage_needs(&s, "stimuli", o.stimuli) || stage_needs(&s, "features", o.features) || stage_seed(&s, &seed)) goto done;
     if (!o.common.dry_run && stage_needs(&s, "out", o.common.out)) goto done;
     if (stage_input(&s, "stimuli", o.stimuli) || stimuli_read(&x, o.stimuli, &s.err)) goto done;
-    if (read_features(&s, o.features, &a, &rows, &width)) goto done;
+    if (read_features(&s, o.features, &a, &rows, &width) || configure(&s, &o)) goto done;
     if (stage_plan(&s, "%zu subjects × %zu neuroids from %zu features", o.subjects, o.neuroids, width)) goto done;
     simulation q = plan(&o, seed);
     log_warn("simulated listeners (planted truth), not people");
