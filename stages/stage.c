@@ -186,7 +186,7 @@ static char *inputs_json(const stage *s)
     return b.at;
 }
 
-/* The sidecar goes first: a disk that has no room for it keeps the product from appearing, and make from believing it. */
+/* The sidecar goes first: without room for it no product appears that make would believe. */
 int stage_commit(stage *s)
 {
     char *path = mem_text(store_path(s->product), &s->err), *inputs = NULL, *beside = NULL;
