@@ -36,6 +36,17 @@ static double mean_tokens(const localize_input *in, const size_t *items, size_t 
     return sum / (double)n;
 }
 
+static bool two_sets(const localize_options *o)
+{
+    return o->test == LOCALIZE_WELCH || o->test == LOCALIZE_PERMUTATION;
+}
+
+/* Items of the contrast; for a profile, of every condition. */
+static bool asked(const localize_input *in, const localize_options *o, size_t item)
+{
+    return in->condition[item] >= 0 || (o->split_half && in->label && in->label[item] >= 0);
+}
+
 static int check(const localize_input *in, const t_map *plain, const localize_options *o, err *e)
 {
     if (plain->n_pos < 2 || (o->test != LOCALIZE_ONE_SAMPLE && plain->n_neg < 2))
@@ -46,7 +57,7 @@ static int check(const localize_input *in, const t_map *plain, const localize_op
                        plain->n_pos, plain->n_neg);
     for (size_t k = 0; k < in->n_taps; k++)
         for (size_t i = 0; i < in->n; i++)
-            for (size_t u = 0; in->condition[i] >= 0 && u < in->taps[k].d; u++)
+            for (size_t u = 0; asked(in, o, i) && u < in->taps[k].d; u++)
                 if (!isfinite(in->taps[k].x[i * in->taps[k].d + u]))
                     return err_set(e, ERR_INPUT, "tap %s: item %zu, unit %zu is not finite", in->taps[k].name, i + 1,
                                    u);
@@ -70,7 +81,7 @@ static int choose_maps(maps *x, localizer *l, const localize_input *in, const lo
     x->made[PLAIN] = true;
     l->used = MATCH_NONE;
     if (o->match == MATCH_NONE) return 0;
-    if (o->test != LOCALIZE_WELCH) {
+    if (!two_sets(o)) {
         snprintf(l->why, sizeof l->why,
                  "tokens are not matched: a %s test compares other things than two sets of items",
                  o->test == LOCALIZE_PAIRED ? "paired" : "one-sample");
@@ -141,6 +152,61 @@ static int fill_tap(localizer_tap *out, const localize_tap *tap, const maps *x, 
     return 0;
 }
 
+/* What matching changes: the selecting map beside the plain one. */
+static int compare_plain(localizer *l, const t_map *plain, const t_map *m, err *e)
+{
+    double *a = mem_new(l->units, sizeof *a, e), *b = mem_new(l->units, sizeof *b, e);
+    size_t n = 0, both = 0;
+    int status = -1;
+    if (!a || !b) goto done;
+    for (size_t u = 0; u < l->units; u++) {
+        both += m->selected[u] && plain->selected[u];
+        if (!isfinite(plain->result[u].t) || !isfinite(m->result[u].t)) continue;
+        a[n] = plain->result[u].t;
+        b[n++] = m->result[u].t;
+    }
+    if (m->n_selected) l->unmatched = (double)both / (double)m->n_selected;
+    if (n > 1) l->unmatched_r = pearson(a, b, n);
+    status = 0;
+done:
+    free(a);
+    free(b);
+    return status;
+}
+
+/* The t of the plain values beside that of the absolute ones (METHODS 6.1: both maps are saved). */
+static int add_activation_map(localizer *l, const localize_input *in, const t_map *m, const localize_options *o, err *e)
+{
+    t_map other = { .n_pos = m->n_pos, .n_neg = m->n_neg, .covariate = m->covariate };
+    localize_options plain = *o;
+    int status = -1;
+    if (!o->absolute) return 0;
+    plain.absolute = false;
+    plain.test = o->test == LOCALIZE_PERMUTATION ? LOCALIZE_WELCH : o->test; /* its p is not kept */
+    other.pos = mem_copy(m->pos, m->n_pos * sizeof *m->pos, e);
+    other.neg = mem_copy(m->neg, m->n_neg * sizeof *m->neg, e);
+    if (!other.pos || !other.neg || map_make(&other, in, l->units, &plain, e)) goto done;
+    for (size_t k = 0, first = 0; k < l->n_taps; first += l->taps[k++].d)
+        if (!(l->taps[k].t_activation = copy_t(&other, first, l->taps[k].d, e))) goto done;
+    status = 0;
+done:
+    map_free(&other);
+    return status;
+}
+
+/* What comes after the selection: controls, held-out items. */
+static int add_rest(localizer *l, const localize_input *in, const t_map *m, const localize_options *o, err *e)
+{
+    if (o->test == LOCALIZE_PERMUTATION) l->n_permutations = o->permutations;
+    if (add_activation_map(l, in, m, o, e) || controls_draw(l, o, e)) return -1;
+    if (l->controls_short)
+        log_warn("%zu draws of control units in a tap found fewer units left than are selected there", l->controls_short);
+    if (!o->split_half) return 0;
+    if (two_sets(o)) return heldout_make(l, m, in, o, e);
+    snprintf(l->heldout_why, sizeof l->heldout_why, "halves are for tests of two sets of items, welch and permutation");
+    return 0;
+}
+
 static int fill(localizer *l, const localize_input *in, const maps *x, const t_map *m, err *e)
 {
     size_t shared = 0;
@@ -162,6 +228,8 @@ static int fill(localizer *l, const localize_input *in, const maps *x, const t_m
     }
     for (int k = 0; k < MAPS; k++)
         l->n_maps += x->made[k];
+    l->unmatched = l->unmatched_r = NAN;
+    if (l->n_maps > 1 && compare_plain(l, &x->map[PLAIN], m, e)) return -1;
     l->n_selected = m->n_selected;
     l->common = l->n_maps > 1 && m->n_selected > 0 ? (double)shared / (double)m->n_selected : NAN;
     l->used_pos = m->n_pos;
@@ -188,10 +256,10 @@ int localize(localizer **out, const localize_input *in, const localize_options *
     l->matched_pos = l->matched_neg = NAN;
     if (choose_maps(&x, l, in, o, e)) goto done;
     for (int k = 0; k < MAPS; k++)
-        if (x.made[k] && (map_make(&x.map[k], in, l->units, o->test, e) || map_select(&x.map[k], in, l->units, o, e)))
+        if (x.made[k] && (map_make(&x.map[k], in, l->units, o, e) || map_select(&x.map[k], in, l->units, o, e)))
             goto done;
-    if (fill(l, in, &x, &x.map[l->used == MATCH_TOKENS ? MATCHED : l->used == MATCH_COVARIATE ? COVARIATE : PLAIN], e))
-        goto done;
+    t_map *m = &x.map[l->used == MATCH_TOKENS ? MATCHED : l->used == MATCH_COVARIATE ? COVARIATE : PLAIN];
+    if (fill(l, in, &x, m, e) || add_rest(l, in, m, o, e)) goto done;
     *out = l;
     l = NULL;
     status = 0;
@@ -209,10 +277,12 @@ void localizer_free(localizer *l)
     for (size_t k = 0; k < l->n_taps; k++) {
         localizer_tap *t = &l->taps[k];
         void *owned[] = { t->name,     t->t,        t->p,       t->log_p,     t->q,           t->dof,
-                          t->mean_pos, t->mean_neg, t->t_plain, t->t_matched, t->t_covariate, t->selected };
+                          t->mean_pos, t->mean_neg, t->t_plain, t->t_matched, t->t_covariate, t->selected,
+                          t->t_activation, t->control };
         for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
             free(owned[i]);
     }
+    heldout_free(l->heldout);
     free(l->taps);
     free(l->infinite);
     free(l);

@@ -11,18 +11,23 @@ typedef struct {
     double *pos, *neg, *token_pos, *token_neg;
 } columns;
 
-static void unit_test(t_map *m, size_t at, const float *x, size_t d, const columns *c, localize_test test)
+static double value_of(float x, bool absolute)
+{
+    return absolute ? fabs((double)x) : (double)x;
+}
+
+static void unit_test(t_map *m, size_t at, const float *x, size_t d, const columns *c, const localize_options *o)
 {
     for (size_t i = 0; i < m->n_pos; i++)
-        c->pos[i] = x[m->pos[i] * d];
+        c->pos[i] = value_of(x[m->pos[i] * d], o->absolute);
     for (size_t i = 0; i < m->n_neg; i++)
-        c->neg[i] = x[m->neg[i] * d];
+        c->neg[i] = value_of(x[m->neg[i] * d], o->absolute);
     m->mean_pos[at] = mean_f8(c->pos, m->n_pos);
     m->mean_neg[at] = mean_f8(c->neg, m->n_neg);
     m->result[at] = m->covariate ? covariate_t(c->pos, c->token_pos, m->n_pos, c->neg, c->token_neg, m->n_neg)
-                    : test == LOCALIZE_PAIRED     ? paired(c->pos, c->neg, m->n_pos)
-                    : test == LOCALIZE_ONE_SAMPLE ? one_sample(c->pos, m->n_pos, 0)
-                                                  : welch(c->pos, m->n_pos, c->neg, m->n_neg);
+                    : o->test == LOCALIZE_PAIRED     ? paired(c->pos, c->neg, m->n_pos)
+                    : o->test == LOCALIZE_ONE_SAMPLE ? one_sample(c->pos, m->n_pos, 0)
+                                                     : welch(c->pos, m->n_pos, c->neg, m->n_neg);
 }
 
 /* p of units with ±inf are out of the family, like the units themselves. */
@@ -38,7 +43,7 @@ static int adjust(t_map *m, size_t units, err *e)
     return status;
 }
 
-int map_make(t_map *m, const localize_input *in, size_t units, localize_test test, err *e)
+int map_make(t_map *m, const localize_input *in, size_t units, const localize_options *o, err *e)
 {
     size_t room = m->n_pos + m->n_neg, threads = (size_t)threads_count(), first = 0;
     double *values = mem_new(threads * room, sizeof *values, e), *tokens = mem_new(room, sizeof *tokens, e);
@@ -58,10 +63,11 @@ int map_make(t_map *m, const localize_input *in, size_t units, localize_test tes
         for (size_t u = 0; u < tap->d; u++) {
             double *own = one + (size_t)omp_get_thread_num() * room;
             columns c = { own, own + m->n_pos, tokens, tokens + m->n_pos };
-            unit_test(m, first + u, tap->x + u, tap->d, &c, test);
+            unit_test(m, first + u, tap->x + u, tap->d, &c, o);
         }
         first += tap->d;
     }
+    if (o->test == LOCALIZE_PERMUTATION && map_permute(m, in, units, o, e)) goto done;
     status = adjust(m, units, e);
 done:
     free(values);
@@ -81,46 +87,79 @@ static int by_t_descending(const void *a, const void *b)
     return (x->unit > y->unit) - (x->unit < y->unit);
 }
 
+/* Number of entries of the sorted list that share the first k distinct values of t: the published selection ranks by
+ * unique(-t), so that units with equal t come together (METHODS 6.1, traps). */
+static size_t end_of_ranks(const ranked *list, size_t n, size_t k)
+{
+    size_t ranks = 0, i = 0;
+    for (; i < n; i++) {
+        ranks += i == 0 || list[i].t != list[i - 1].t;
+        if (ranks > k) break;
+    }
+    return i;
+}
+
+static size_t top_of(size_t count, const localize_options *o)
+{
+    return (size_t)floor(o->fraction * (double)count + (o->truncate ? 1e-9 : 0.5));
+}
+
 /* Selects in one pool of units [first, first + count). */
-static void select_pool(t_map *m, ranked *list, size_t first, size_t count, const localize_options *o)
+static void select_pool(uint8_t *selected, const double *t, const double *q, ranked *list, size_t first, size_t count,
+                        const localize_options *o)
 {
     size_t n = 0, begin = 0, end = 0;
     for (size_t u = first; u < first + count; u++) {
-        if (!isfinite(m->result[u].t)) continue;
-        if (o->select == PICK_Q) m->selected[u] = m->q[u] < o->q && m->result[u].t > 0;
-        list[n++] = (ranked){ m->result[u].t, u };
+        if (isnan(t[u]) || (!o->ranks && isinf(t[u]))) continue;
+        if (o->select == PICK_Q) selected[u] = q[u] < o->q && t[u] > 0;
+        list[n++] = (ranked){ t[u], u };
     }
     if (o->select == PICK_Q) return;
     qsort(list, n, sizeof *list, by_t_descending);
-    if (o->select == PICK_TOP) end = (size_t)floor(o->fraction * (double)count + 0.5);
+    if (o->select == PICK_TOP) end = top_of(count, o);
     if (o->select == PICK_COUNT) end = o->count;
     if (o->select == PICK_RANGE) { /* percentiles count from the lowest t */
         begin = n - (size_t)floor(o->to / 100 * (double)n + 0.5);
         end = n - (size_t)floor(o->from / 100 * (double)n + 0.5);
+    } else if (o->ranks) {
+        end = end_of_ranks(list, n, end);
     }
     if (end > n) {
         log_warn("%zu units were to be selected, %zu have a finite t", end, n);
         end = n;
     }
     for (size_t i = begin; i < end; i++)
-        m->selected[list[i].unit] = 1;
+        selected[list[i].unit] = 1;
+}
+
+size_t select_units(uint8_t *selected, const double *t, const double *q, const localize_input *in, size_t units,
+                    const localize_options *o, err *e)
+{
+    ranked *list = mem_new(units, sizeof *list, e);
+    size_t n = 0;
+    if (!list) return SIZE_MAX;
+    memset(selected, 0, units);
+    if (o->per_layer) {
+        for (size_t k = 0, first = 0; k < in->n_taps; first += in->taps[k++].d)
+            select_pool(selected, t, q, list, first, in->taps[k].d, o);
+    } else {
+        select_pool(selected, t, q, list, 0, units, o);
+    }
+    free(list);
+    for (size_t u = 0; u < units; u++)
+        n += selected[u];
+    return n;
 }
 
 int map_select(t_map *m, const localize_input *in, size_t units, const localize_options *o, err *e)
 {
-    ranked *list = mem_new(units, sizeof *list, e);
-    if (!list) return -1;
-    if (o->per_layer) {
-        for (size_t k = 0, first = 0; k < in->n_taps; first += in->taps[k++].d)
-            select_pool(m, list, first, in->taps[k].d, o);
-    } else {
-        select_pool(m, list, 0, units, o);
-    }
-    free(list);
-    m->n_selected = 0;
+    double *t = mem_new(units, sizeof *t, e);
+    if (!t) return -1;
     for (size_t u = 0; u < units; u++)
-        m->n_selected += m->selected[u];
-    return 0;
+        t[u] = m->result[u].t;
+    m->n_selected = select_units(m->selected, t, m->q, in, units, o, e);
+    free(t);
+    return m->n_selected == SIZE_MAX ? -1 : 0;
 }
 
 void map_free(t_map *m)

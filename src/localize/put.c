@@ -15,7 +15,16 @@ static int put_map(store *s, const localizer_tap *t, const char *what, const dou
     return status;
 }
 
-static int put_tap(store *s, const localizer_tap *t, err *e)
+static int put_control(store *s, const localizer_tap *t, size_t controls, err *e)
+{
+    size_t dims[2] = { controls, t->d };
+    char *name = t->control ? str_format(e, "/tap/%s/control", t->name) : NULL;
+    int status = t->control && (!name || store_write_u1(s, name, 2, dims, t->control, e)) ? -1 : 0;
+    free(name);
+    return status;
+}
+
+static int put_tap(store *s, const localizer_tap *t, size_t controls, err *e)
 {
     int status = -1;
     char *group = str_format(e, "/tap/%s", t->name), *selected = str_format(e, "/tap/%s/selected", t->name);
@@ -23,9 +32,10 @@ static int put_tap(store *s, const localizer_tap *t, err *e)
     if (put_map(s, t, "t", t->t, e) || put_map(s, t, "p", t->p, e) || put_map(s, t, "log_p", t->log_p, e) ||
         put_map(s, t, "q", t->q, e) || put_map(s, t, "dof", t->dof, e) || put_map(s, t, "mean_pos", t->mean_pos, e) ||
         put_map(s, t, "mean_neg", t->mean_neg, e) || put_map(s, t, "t_plain", t->t_plain, e) ||
-        put_map(s, t, "t_matched", t->t_matched, e) || put_map(s, t, "t_covariate", t->t_covariate, e))
+        put_map(s, t, "t_matched", t->t_matched, e) || put_map(s, t, "t_covariate", t->t_covariate, e) ||
+        put_map(s, t, "t_activation", t->t_activation, e))
         goto done;
-    if (store_write_u1(s, selected, 1, &t->d, t->selected, e)) goto done;
+    if (store_write_u1(s, selected, 1, &t->d, t->selected, e) || put_control(s, t, controls, e)) goto done;
     if (store_set_int(s, group, "n_selected", (int64_t)t->n_selected, e)) goto done;
     status = 0;
 done:
@@ -70,7 +80,8 @@ int localizer_put(store *s, const localizer *l, const char *contrast, const char
     } counts[] = { { "n_selected", l->n_selected }, { "units", l->units },       { "items_pos", l->items_pos },
                    { "items_neg", l->items_neg },   { "used_pos", l->used_pos }, { "used_neg", l->used_neg },
                    { "pairs", l->pairs },           { "n_nan", l->n_nan },       { "n_infinite", l->n_infinite },
-                   { "n_maps", l->n_maps } };
+                   { "n_maps", l->n_maps },         { "n_controls", l->n_controls },
+                   { "n_permutations", l->n_permutations } };
     const struct {
         const char *name;
         double value;
@@ -78,16 +89,19 @@ int localizer_put(store *s, const localizer *l, const char *contrast, const char
                   { "tokens_neg", l->tokens_neg },
                   { "tokens_matched_pos", l->matched_pos },
                   { "tokens_matched_neg", l->matched_neg },
-                  { "common", l->common } };
+                  { "common", l->common },
+                  { "overlap_unmatched", l->unmatched },
+                  { "r_unmatched", l->unmatched_r } };
     const struct {
         const char *name, *value;
     } texts[] = { { "contrast", contrast },
                   { "selection", select },
                   { "test", test },
                   { "match", localize_match_name(l->used) },
-                  { "match_note", l->why } };
+                  { "match_note", l->why },
+                  { "heldout_note", l->heldout_why } };
     for (size_t k = 0; k < l->n_taps; k++)
-        if (put_tap(s, &l->taps[k], e)) return -1;
+        if (put_tap(s, &l->taps[k], l->n_controls, e)) return -1;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (store_set_int(s, "/", counts[i].name, (int64_t)counts[i].value, e)) return -1;
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)

@@ -132,6 +132,44 @@ done:
     return status;
 }
 
+/* Conditions numbered in order of first appearance. */
+static int number_labels(localize_data *d, const char *const *name, err *e)
+{
+    size_t n = d->in.n, m = 0;
+    d->label = mem_new(n, sizeof *d->label, e);
+    d->labels = mem_new(n, sizeof *d->labels, e);
+    if (!d->label || !d->labels) return -1;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        d->label[i] = -1;
+        if (!name[i] || !*name[i]) continue;
+        while (k < m && !str_same(d->labels[k], name[i])) k++;
+        if (k == m && !(d->labels[m++] = arena_text(d->memory, name[i], strlen(name[i]), e))) return -1;
+        d->label[i] = (int32_t)k;
+    }
+    d->in.n_labels = m;
+    return 0;
+}
+
+static int number_groups(localize_data *d, const stimuli *s, err *e)
+{
+    size_t n = d->in.n, m = 0;
+    const char **known;
+    if (!s->group) return 0;
+    if (!(d->group = mem_new(n, sizeof *d->group, e)) || !(known = mem_new(n, sizeof *known, e))) return -1;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = s->group[stimuli_find(s, d->id[i])];
+        size_t k = 0;
+        d->group[i] = -1;
+        if (!name || !*name) continue;
+        while (k < m && !str_same(known[k], name)) k++;
+        if (k == m) known[m++] = name;
+        d->group[i] = (int32_t)k;
+    }
+    free(known);
+    return 0;
+}
+
 static int join_conditions(localize_data *d, const stimuli *s, const char *contrast, bool one, err *e)
 {
     int status = -1;
@@ -152,7 +190,8 @@ static int join_conditions(localize_data *d, const stimuli *s, const char *contr
         }
         name[i] = s->condition[at];
     }
-    status = localize_contrast(d->condition, name, d->in.n, contrast, one, e);
+    if (localize_contrast(d->condition, name, d->in.n, contrast, one, e)) goto done;
+    status = number_labels(d, name, e) || number_groups(d, s, e) ? -1 : 0;
 done:
     free(name);
     return status;
@@ -171,6 +210,9 @@ int localize_read(localize_data **out, const char *const *paths, size_t count, c
     if (join_conditions(d, conditions, contrast, one, e)) goto done;
     d->in.condition = d->condition;
     d->in.tokens = d->tokens;
+    d->in.group = d->group;
+    d->in.label = d->label;
+    d->in.labels = d->labels;
     d->in.taps = d->taps;
     *out = d;
     d = NULL;
@@ -189,6 +231,9 @@ void localize_data_free(localize_data *d)
     free(d->taps);
     free(d->condition);
     free(d->tokens);
+    free(d->group);
+    free(d->label);
+    free(d->labels);
     free(d->id);
     arena_free(d->memory);
     free(d);

@@ -37,7 +37,7 @@ static material *noise(void)
     }
     m->taps[0] = (localize_tap){ "h.0", D, m->a };
     m->taps[1] = (localize_tap){ "h.1", D, m->b };
-    m->in = (localize_input){ N, m->condition, m->tokens, 2, m->taps };
+    m->in = (localize_input){ .n = N, .condition = m->condition, .tokens = m->tokens, .n_taps = 2, .taps = m->taps };
     return m;
 }
 

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/* What the selected units do on items that did not select them (METHODS 6.4, 6.5): one split fixed beforehand; the first half
+ * selects, the second is reported. The p is that of a test over held-out items, and beside it that of permuted labels with the
+ * units selected anew each time. (Items that select and test at once reject always; repeated splits are not samples.) */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "heldout.h"
+
+enum { AT_ONCE = 32 };
+
+/* ---- the two halves ---- */
+
+static void half_free(half_items *h)
+{
+    free(h->item);
+    free(h->label);
+    free(h->tokens);
+    free(h->axis);
+}
+
+static int half_new(half_items *h, size_t n, err *e)
+{
+    h->item = mem_new(n, sizeof *h->item, e);
+    h->label = mem_new(n, 1, e);
+    h->tokens = mem_new(n, sizeof *h->tokens, e);
+    h->axis = mem_new(n, sizeof *h->axis, e);
+    return h->item && h->label && h->tokens && h->axis ? 0 : -1;
+}
+
+int heldout_split(heldout_space *s, uint32_t number, err *e)
+{
+    size_t n = s->m->n_pos + s->m->n_neg;
+    if (localize_halves(s->half, s->in, s->o->seed, number, e)) return -1;
+    for (int k = 0; k < 2; k++) s->part[k].n = s->part[k].pos = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool positive = i < s->m->n_pos;
+        size_t item = positive ? s->m->pos[i] : s->m->neg[i - s->m->n_pos];
+        half_items *h = &s->part[s->half[item]];
+        h->item[h->n] = item;
+        h->label[h->n] = positive;
+        h->tokens[h->n++] = s->in->tokens ? s->in->tokens[item] : 0;
+        h->pos += positive;
+    }
+    for (int k = 0; k < 2; k++) unit_axis(s->part[k].axis, s->part[k].tokens, s->part[k].n);
+    return 0;
+}
+
+static bool halves_will_do(const heldout_space *s)
+{
+    for (int k = 0; k < 2; k++)
+        if (s->part[k].pos < 2 || s->part[k].n - s->part[k].pos < 2 || s->part[k].n < 5) return false;
+    return true;
+}
+
+int heldout_map(double *t, const heldout_space *s, int which, const uint8_t *label, const double *tokens, size_t count, err *e)
+{
+    const half_items *h = &s->part[which];
+    design_items v = { s->in, h->n, h->item, s->m->covariate ? h->tokens : NULL, h->axis, s->o->absolute };
+    return designs_t(t, &v, label, tokens, count, s->units, e);
+}
+
+/* ---- values of items ---- */
+
+/* Mean and sd of each unit over all items that have a condition. */
+static int unit_scales(heldout_space *s, err *e)
+{
+    s->centre = mem_new(s->units, sizeof *s->centre, e);
+    s->scale = mem_new(s->units, sizeof *s->scale, e);
+    if (!s->centre || !s->scale) return -1;
+    for (size_t k = 0, first = 0; k < s->in->n_taps; first += s->in->taps[k++].d) {
+        const localize_tap *tap = &s->in->taps[k];
+#pragma omp parallel for schedule(static) num_threads(threads_count())
+        for (size_t u = 0; u < tap->d; u++) {
+            double sum = 0, square = 0, n = 0;
+            for (size_t i = 0; i < s->in->n; i++)
+                if (item_counts(s->in, i)) {
+                    sum += item_value(s, tap, i, u);
+                    n++;
+                }
+            for (size_t i = 0; i < s->in->n; i++)
+                if (item_counts(s->in, i)) square += pow(item_value(s, tap, i, u) - sum / n, 2);
+            s->centre[first + u] = sum / n;
+            s->scale[first + u] = sqrt(square / n);
+        }
+    }
+    return 0;
+}
+
+/* value [n]: mean z of the selected units in each item. */
+static void values_of(double *value, const heldout_space *s, const uint8_t *selected, const size_t *item, size_t n)
+{
+#pragma omp parallel for schedule(static) num_threads(threads_count())
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0, units = 0;
+        for (size_t k = 0, first = 0; k < s->in->n_taps; first += s->in->taps[k++].d) {
+            const localize_tap *tap = &s->in->taps[k];
+            for (size_t u = 0; u < tap->d; u++)
+                if (selected[first + u] && s->scale[first + u] > 0) {
+                    sum += (item_value(s, tap, item[i], u) - s->centre[first + u]) / s->scale[first + u];
+                    units++;
+                }
+        }
+        value[i] = units > 0 ? sum / units : NAN;
+    }
+}
+
+/* The test of values [n] under label and, with the covariate, tokens. */
+static t_result test_values(const heldout_space *s, const double *value, const uint8_t *label, const double *tokens, size_t n)
+{
+    double *v = s->work, *c = v + n;
+    size_t pos = 0, neg = 0, n_pos = 0;
+    for (size_t i = 0; i < n; i++) n_pos += label[i];
+    for (size_t i = 0; i < n; i++) {
+        size_t at = label[i] ? pos++ : n_pos + neg++;
+        v[at] = value[i];
+        c[at] = tokens[i];
+    }
+    return s->m->covariate ? covariate_t(v, c, n_pos, v + n_pos, c + n_pos, neg) : welch(v, n_pos, v + n_pos, neg);
+}
+
+static double mean_of_label(const double *value, const half_items *h, uint8_t label)
+{
+    double sum = 0, n = 0;
+    for (size_t i = 0; i < h->n; i++)
+        if (h->label[i] == label) {
+            sum += value[i];
+            n++;
+        }
+    return sum / n;
+}
+
+static double largest_of(const double *t, size_t n)
+{
+    double most = -INFINITY;
+    for (size_t i = 0; i < n; i++)
+        if (t[i] > most) most = t[i];
+    return most;
+}
+
+/* ---- permuted labels, units selected anew ---- */
+
+static void deal_half(const half_items *h, uint8_t *label, double *tokens, size_t *order, size_t number, uint32_t what, uint64_t seed)
+{
+    for (size_t i = 0; i < h->n; i++) order[i] = i;
+    rng_shuffle(order, h->n, seed, RNG_SPLITS, (uint32_t)number, what);
+    for (size_t i = 0; i < h->n; i++) {
+        label[i] = h->label[order[i]];
+        tokens[i] = h->tokens[order[i]];
+    }
+}
+
+typedef struct {
+    uint8_t *first, *second, *selected;
+    double *first_tokens, *second_tokens, *t, *value;
+    size_t *order;
+} permute_space;
+
+static int permute_new(permute_space *p, const heldout_space *s, err *e)
+{
+    size_t n = s->part[0].n, m = s->part[1].n;
+    p->first = mem_new(AT_ONCE * n, 1, e);
+    p->first_tokens = mem_new(AT_ONCE * n, sizeof(double), e);
+    p->second = mem_new(m, 1, e);
+    p->second_tokens = mem_new(m, sizeof(double), e);
+    p->selected = mem_new(s->units, 1, e);
+    p->t = mem_new(AT_ONCE * s->units, sizeof(double), e);
+    p->value = mem_new(m, sizeof(double), e);
+    p->order = mem_new(n + m, sizeof(size_t), e);
+    return p->first && p->first_tokens && p->second && p->second_tokens && p->selected && p->t && p->value && p->order ? 0 : -1;
+}
+
+static void permute_free(permute_space *p)
+{
+    void *all[] = { p->first, p->first_tokens, p->second, p->second_tokens, p->selected, p->t, p->value, p->order };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+}
+
+/* One permutation: number `number`, its map t [units]. */
+static int permuted_test(double *out, heldout_space *s, permute_space *p, const double *t, size_t number, err *e)
+{
+    const half_items *h = &s->part[1];
+    double along = 0;
+    if (select_units(p->selected, t, NULL, s->in, s->units, &s->pick, e) == SIZE_MAX) return -1;
+    values_of(p->value, s, p->selected, h->item, h->n);
+    for (size_t i = 0; i < h->n; i++) along += h->axis[i] * p->value[i]; /* residuals, as in designs.c */
+    for (size_t i = 0; s->m->covariate && i < h->n; i++) p->value[i] -= along * h->axis[i];
+    deal_half(h, p->second, p->second_tokens, p->order, number, DRAW_SECOND_HALF, s->o->seed);
+    *out = test_values(s, p->value, p->second, p->second_tokens, h->n).t;
+    return 0;
+}
+
+static int permute(localizer_heldout *out, heldout_space *s, err *e)
+{
+    permute_space p = { 0 };
+    size_t total = s->o->permutations, n = s->part[0].n, as_large = 0, larger_map = 0;
+    int status = -1;
+    if (permute_new(&p, s, e)) goto done;
+    for (size_t k = 0; k < total; k += AT_ONCE) {
+        size_t many = total - k < AT_ONCE ? total - k : AT_ONCE;
+        for (size_t i = 0; i < many; i++)
+            deal_half(&s->part[0], p.first + i * n, p.first_tokens + i * n, p.order, k + i, DRAW_FIRST_HALF, s->o->seed);
+        if (heldout_map(p.t, s, 0, p.first, p.first_tokens, many, e)) goto done;
+        for (size_t i = 0; i < many; i++) {
+            out->null_largest[k + i] = largest_of(p.t + i * s->units, s->units);
+            if (permuted_test(&out->null_t[k + i], s, &p, p.t + i * s->units, k + i, e)) goto done;
+            as_large += !(out->null_t[k + i] < out->test.t);
+            larger_map += out->null_largest[k + i] >= out->largest;
+        }
+        if (interrupted()) {
+            err_set(e, ERR_INTERRUPTED, "interrupted after %zu of %zu permutations", k + many, total);
+            goto done;
+        }
+    }
+    out->p_permutation = total ? (1 + (double)as_large) / (1 + (double)total) : NAN;
+    out->p_largest = total ? (1 + (double)larger_map) / (1 + (double)total) : NAN;
+    status = 0;
+done:
+    permute_free(&p);
+    return status;
+}
+
+/* ---- random units beside ---- */
+
+static int controls(localizer_heldout *out, heldout_space *s, const double *t, double *value, err *e)
+{
+    size_t short_of = 0, as_large = 0, count = s->o->controls;
+    uint8_t *set = mem_new(s->units, 1, e), *all = mem_new(count * s->units, 1, e);
+    const half_items *h = &s->part[1];
+    int status = -1;
+    if (!set || !all) goto done;
+    for (size_t k = 0, first = 0; k < s->in->n_taps; first += s->in->taps[k++].d)
+        if (controls_of(all + count * first, &short_of, out->selected + first, t + first, s->in->taps[k].d,
+                        (uint32_t)(HELDOUT_TAPS + k), count, s->o->seed, e))
+            goto done;
+    for (size_t c = 0; c < count; c++) {
+        for (size_t k = 0, first = 0; k < s->in->n_taps; first += s->in->taps[k++].d)
+            memcpy(set + first, all + count * first + c * s->in->taps[k].d, s->in->taps[k].d);
+        values_of(value, s, set, h->item, h->n);
+        out->control_t[c] = test_values(s, value, h->label, h->tokens, h->n).t;
+        as_large += out->control_t[c] >= out->test.t;
+    }
+    out->p_control = count ? (1 + (double)as_large) / (1 + (double)count) : NAN;
+    status = 0;
+done:
+    free(set);
+    free(all);
+    return status;
+}
+
+/* ---- profile ---- */
+
+static void profile(localizer_heldout *out, const localize_input *in)
+{
+    for (size_t c = 0; in->label && c < in->n_labels; c++) {
+        double sum = 0, square = 0;
+        size_t n = 0, at = out->n_profile;
+        for (size_t i = 0; i < out->n_items; i++)
+            if ((size_t)in->label[out->item[i]] == c) {
+                sum += out->value[i];
+                n++;
+            }
+        if (n < 2) continue;
+        double mean = sum / (double)n;
+        for (size_t i = 0; i < out->n_items; i++)
+            if ((size_t)in->label[out->item[i]] == c) square += pow(out->value[i] - mean, 2);
+        double half = t_quantile(.975, (double)n - 1) * sqrt(square / (double)(n - 1) / (double)n);
+        out->profile_label[at] = c;
+        out->profile_n[at] = n;
+        out->profile_mean[at] = mean;
+        out->profile_lo[at] = mean - half;
+        out->profile_hi[at] = mean + half;
+        out->n_profile++;
+    }
+}
+
+/* ---- all of it ---- */
+
+static int heldout_new(localizer_heldout **out, const heldout_space *s, err *e)
+{
+    localizer_heldout *h = *out = mem_new(1, sizeof *h, e);
+    size_t labels = s->in->n_labels, splits = s->o->splits;
+    if (!h) return -1;
+    h->selected = mem_new(s->units, 1, e);
+    h->null_t = mem_new(s->o->permutations, sizeof(double), e);
+    h->null_largest = mem_new(s->o->permutations, sizeof(double), e);
+    h->control_t = mem_new(s->o->controls, sizeof(double), e);
+    h->item = mem_new(s->in->n, sizeof *h->item, e);
+    h->value = mem_new(s->in->n, sizeof(double), e);
+    h->profile_label = mem_new(labels, sizeof(size_t), e);
+    h->profile_n = mem_new(labels, sizeof(size_t), e);
+    h->profile_mean = mem_new(labels, sizeof(double), e);
+    h->profile_lo = mem_new(labels, sizeof(double), e);
+    h->profile_hi = mem_new(labels, sizeof(double), e);
+    h->split_r = mem_new(splits, sizeof(double), e);
+    h->split_dice = mem_new(splits, sizeof(double), e);
+    h->split_jaccard = mem_new(splits, sizeof(double), e);
+    h->n_permutations = s->o->permutations;
+    h->n_controls = s->o->controls;
+    h->n_splits = splits;
+    h->covariate = s->m->covariate;
+    return h->selected && h->null_t && h->null_largest && h->control_t && h->item && h->value && h->profile_label &&
+           h->profile_n && h->profile_mean && h->profile_lo && h->profile_hi && h->split_r && h->split_dice && h->split_jaccard ? 0 : -1;
+}
+
+void heldout_free(localizer_heldout *h)
+{
+    if (!h) return;
+    void *owned[] = { h->selected, h->null_t, h->null_largest, h->control_t, h->item, h->value, h->profile_label, h->profile_n,
+                      h->profile_mean, h->profile_lo, h->profile_hi, h->split_r, h->split_dice, h->split_jaccard };
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+    free(h);
+}
+
+static int report_half(localizer_heldout *out, heldout_space *s, double *t, double *value, err *e)
+{
+    const half_items *first = &s->part[0], *second = &s->part[1];
+    out->select_pos = first->pos;
+    out->select_neg = first->n - first->pos;
+    out->report_pos = second->pos;
+    out->report_neg = second->n - second->pos;
+    if (heldout_map(t, s, 0, first->label, first->tokens, 1, e)) return -1;
+    out->largest = largest_of(t, s->units);
+    out->n_selected = select_units(out->selected, t, NULL, s->in, s->units, &s->pick, e);
+    if (out->n_selected == SIZE_MAX) return -1;
+    values_of(value, s, out->selected, second->item, second->n);
+    out->test = test_values(s, value, second->label, second->tokens, second->n);
+    out->mean_pos = mean_of_label(value, second, 1);
+    out->mean_neg = mean_of_label(value, second, 0);
+    out->difference = out->mean_pos - out->mean_neg;
+    for (size_t i = 0; i < s->in->n; i++)
+        if (s->half[i] == 1 && item_counts(s->in, i)) out->item[out->n_items++] = i;
+    values_of(out->value, s, out->selected, out->item, out->n_items);
+    profile(out, s->in);
+    return permute(out, s, e) || controls(out, s, t, value, e) ? -1 : 0;
+}
+
+/* q < X has no q in a permutation: halves then select as many units as the whole contrast did. */
+static void choose_selection(heldout_space *s)
+{
+    s->pick = *s->o;
+    if (s->o->select != PICK_Q) return;
+    s->pick.select = PICK_COUNT;
+    s->pick.count = s->m->n_selected;
+    s->pick.per_layer = false;
+}
+
+int heldout_make(localizer *l, const t_map *m, const localize_input *in, const localize_options *o, err *e)
+{
+    heldout_space s = { .in = in, .o = o, .m = m, .units = l->units };
+    size_t n = m->n_pos + m->n_neg;
+    double *t = mem_new(2 * l->units, sizeof *t, e), *value = mem_new(in->n, sizeof *value, e);
+    int status = -1;
+    if (!t || !value || !(s.half = mem_new(in->n, 1, e)) || !(s.work = mem_new(2 * n, sizeof *s.work, e))) goto done;
+    if (half_new(&s.part[0], n, e) || half_new(&s.part[1], n, e) || heldout_split(&s, 0, e)) goto done;
+    choose_selection(&s);
+    if (m->n_selected == 0 || !halves_will_do(&s)) {
+        snprintf(l->heldout_why, sizeof l->heldout_why,
+                 m->n_selected ? "halves of %zu and %zu items are too few: 2 of each condition and 5 in all are needed"
+                               : "no unit is selected (%zu and %zu items in the halves)",
+                 s.part[0].n, s.part[1].n);
+        status = 0;
+        goto done;
+    }
+    if (unit_scales(&s, e) || heldout_new(&l->heldout, &s, e) || report_half(l->heldout, &s, t, value, e)) goto done;
+    status = heldout_stability(l->heldout, &s, t, e); /* last: it splits anew */
+done:
+    if (status) err_while(e, "reporting on held-out items");
+    half_free(&s.part[0]);
+    half_free(&s.part[1]);
+    free(s.half);
+    free(s.work);
+    free(s.centre);
+    free(s.scale);
+    free(t);
+    free(value);
+    return status;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOCALIZE_HELDOUT_H
+#define LOCALIZE_HELDOUT_H
+
+#include <math.h>
+
+#include "parts.h"
+
+enum { HELDOUT_TAPS = 1 << 16 }; /* last counter of RNG_CONTROLS: draws beside those of the whole contrast */
+
+/* The contrast's items of one half. */
+typedef struct {
+    size_t n, pos;
+    size_t *item;
+    uint8_t *label;
+    double *tokens, *axis;
+} half_items;
+
+typedef struct {
+    const localize_input *in;
+    const localize_options *o;
+    localize_options pick; /* how a half selects */
+    const t_map *m;        /* the map that selects: its items and covariate */
+    size_t units;
+    uint8_t *half;         /* [in->n] */
+    half_items part[2];
+    double *centre, *scale, *work;
+} heldout_space;
+
+static inline bool item_counts(const localize_input *in, size_t i)
+{
+    return in->condition[i] >= 0 || (in->label && in->label[i] >= 0);
+}
+
+static inline double item_value(const heldout_space *s, const localize_tap *tap, size_t item, size_t unit)
+{
+    double x = (double)tap->x[item * tap->d + unit];
+    return s->o->absolute ? fabs(x) : x;
+}
+
+int heldout_split(heldout_space *s, uint32_t number, err *e);
+int heldout_map(double *t, const heldout_space *s, int which, const uint8_t *label, const double *tokens, size_t count, err *e);
+/* overlap.c: split_* of out; t [2×units] is room. */
+int heldout_stability(localizer_heldout *out, heldout_space *s, double *t, err *e);
+
+#endif
