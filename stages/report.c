@@ -8,7 +8,7 @@
 typedef struct {
     common_options common;
     const char *title, *scores, *truth, *population;
-    option_list encodings, ceilings;
+    option_list encodings, ceilings, topography;
 } report_options;
 
 #define AT(field) offsetof(report_options, field)
@@ -18,11 +18,23 @@ static const option options[] = {
     { "truth", OPT_TEXT, AT(truth), NULL, "FILE", false, "simulated responses: planted values beside the estimates" },
     { "ceiling", OPT_LIST, AT(ceilings), NULL, "FILE", false, "ceilings, for their intervals beside the planted ones" },
     { "population", OPT_TEXT, AT(population), NULL, "FILE", false, "scores of many more simulated listeners: the expected score" },
+    { "topography", OPT_LIST, AT(topography), NULL, "FILE", false, "maps on sheets, side by side: a page of their own without --scores" },
     { "title", OPT_TEXT, AT(title), "Brain scores", "TEXT", true, "title of the page" },
     COMMON_OPTIONS(report_options),
     { 0 }
 };
 static const option_help help = { "report", "one self-contained HTML page: the finding first", NULL, NULL };
+
+static void sheets_page(stage *s, const report_options *o)
+{
+    buffer page = { 0 };
+    const char *title = parsed_given(s->parsed, "title") ? o->title : "Maps on sheets";
+    if (stage_plan(s, "a page from %zu files of maps", o->topography.n) || stage_needs(s, "out", o->common.out)) return;
+    if (!report_sheets_page(&page, title, o->topography.at, o->topography.n, &s->err) &&
+        !atomic_write(o->common.out, page.at, page.size, &s->err))
+        stage_result(s, "%s: %zu files of maps", o->common.out, o->topography.n);
+    free(page.at);
+}
 
 int main(int argc, char **argv)
 {
@@ -31,6 +43,10 @@ int main(int argc, char **argv)
     buffer page = { 0 };
     char *finding = NULL;
     if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
+    if (o.topography.n && !o.scores) {
+        sheets_page(&s, &o);
+        goto done;
+    }
     if (stage_needs(&s, "scores", o.scores)) goto done;
     if (stage_plan(&s, "a page from %s and %zu encodings", o.scores, o.encodings.n)) goto done;
     if (stage_needs(&s, "out", o.common.out)) goto done;

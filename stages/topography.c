@@ -249,6 +249,14 @@ static void tell(const job *j, const topography *t)
                  (unsigned long long)j->t.seed);
 }
 
+static int describe(job *j, store *product)
+{
+    err *e = &j->s.err;
+    return store_set_text(product, "/", "contrast", j->maps->contrast, e) || store_set_text(product, "/", "match", j->maps->match, e)
+               ? -1
+               : 0;
+}
+
 static void conclude(job *j, const topography *t)
 {
     double sum = 0, lowest = INFINITY, highest = -INFINITY;
@@ -291,7 +299,7 @@ int main(int argc, char **argv)
     if (topography_analyse(&t, j.maps->taps, j.maps->n, j.responses ? &j.contrast : NULL, &j.t, &j.s.err)) goto done;
     tell(&j, t); /* before the commit: warnings enter the product */
     product = stage_create(&j.s, "topography");
-    if (!product || topography_put(product, t, &j.s.err) || stage_commit(&j.s)) goto done;
+    if (!product || topography_put(product, t, &j.s.err) || describe(&j, product) || stage_commit(&j.s)) goto done;
     conclude(&j, t);
 done:
     topography_free(t);

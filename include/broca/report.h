@@ -28,6 +28,11 @@ int report_finding(char **out, const report_inputs *in, err *e);
 /* The whole page. malloc'ed bytes in *b. Fails: no scores, an encoding of another experiment than the scores. */
 int report_page(buffer *b, const report_inputs *in, err *e);
 
+/* Files of kind topography side by side (report/topography.c): finding, table, sheets of all taps with contours of the selected
+ * units on one diverging scale pinned at 0, distance curves, histograms of t. As a part of a page, and as a page of its own. */
+int report_sheets(buffer *b, const char *const *paths, size_t n, err *e);
+int report_sheets_page(buffer *b, const char *title, const char *const *paths, size_t n, err *e);
+
 #ifdef __cplusplus
 }
 #endif
