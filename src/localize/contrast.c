@@ -54,9 +54,11 @@ static bool two_names(int8_t *out, const char *const *condition, size_t n, const
 /* Sums with signs: a sign before a parenthesis turns those inside. No condition twice, both sides there. */
 static bool signed_names(int8_t *out, const char *const *condition, size_t n, const char *contrast)
 {
-    bool seen[2] = { false, false }, minus = false, inside = false, outer = false;
+    bool seen[2] = { false, false }, minus = false, inside = false, outer = false, name_next = false;
     for (const char *at = contrast; *at;) {
         if (*at == '+' || *at == '-') {
+            if (name_next) return false;
+            name_next = true;
             minus = (*at++ == '-') != (inside && outer);
         } else if (*at == '(' && !inside) {
             inside = true;
@@ -72,11 +74,12 @@ static bool signed_names(int8_t *out, const char *const *condition, size_t n, co
                 if (condition[i] && strlen(condition[i]) == length && memcmp(condition[i], at, length) == 0 && out[i] >= 0)
                     return false;
             mark(out, condition, n, at, length, !minus);
+            name_next = false;
             seen[minus] = true;
             at += length;
         }
     }
-    return seen[0] && seen[1] && !inside;
+    return seen[0] && seen[1] && !inside && !name_next;
 }
 
 int localize_contrast(int8_t *out, const char *const *condition, size_t n, const char *contrast, bool one, err *e)

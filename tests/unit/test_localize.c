@@ -58,6 +58,13 @@ static localize_options options(const char *select, localize_match match)
     return o;
 }
 
+static double welch_p(const material *m, size_t unit)
+{
+    double a[N / 2], b[N / 2];
+    for (size_t i = 0; i < N; i++) (m->condition[i] ? a : b)[i / 2] = m->a[i * D + unit];
+    return welch(a, N / 2, b, N / 2).p;
+}
+
 static void planted_units_are_selected(void **state)
 {
     (void)state;
@@ -300,6 +307,213 @@ static void every_allocation_may_fail(void **state)
     free(m);
 }
 
+/* ---- permuted labels ---- */
+
+/* 3 against 3: every label is one of 20, so that p can be counted by hand. */
+static void permuted_labels_give_the_share_of_larger_t(void **state)
+{
+    (void)state;
+    static const float x[6] = { 4.1f, 2.7f, 5.9f, 1.3f, 3.1f, 2.2f };
+    static const int8_t condition[6] = { 1, 1, 1, 0, 0, 0 };
+    const localize_tap tap = { "h.0", 1, x };
+    localize_input in = { .n = 6, .condition = condition, .n_taps = 1, .taps = &tap };
+    localize_options o = options("k:1", MATCH_NONE);
+    localizer *l = NULL;
+    err e = { 0 };
+    double observed = 0, larger = 0, all = 0;
+    for (int mask = 0x38; mask >= 0; mask--) { /* the first: items 0 to 2 (bits from the top) */
+        double a[6], b[6];
+        size_t na = 0, nb = 0;
+        for (int i = 0; i < 6; i++)
+            if (mask >> (5 - i) & 1) a[na++] = x[i];
+            else b[nb++] = x[i];
+        if (na != 3) continue;
+        double t = fabs(welch(a, 3, b, 3).t);
+        if (mask == 0x38) observed = t;
+        larger += t >= observed - 1e-9;
+        all++;
+    }
+    assert_true(all == 20);
+    o.test = LOCALIZE_PERMUTATION;
+    o.permutations = 4000;
+    if (localize(&l, &in, &o, &e)) fail_msg("%s", err_text(&e));
+    assert_true(fabs(l->taps[0].p[0] - larger / 20) < .02); /* 3 standard errors of 4000 draws */
+    assert_true(fabs(l->taps[0].t[0] - observed) < 1e-12 && l->taps[0].log_p[0] == log(l->taps[0].p[0]));
+    localizer_free(l);
+}
+
+static void planted_units_have_the_smallest_p_there_is(void **state)
+{
+    (void)state;
+    material *m = noise();
+    for (size_t i = 0; i < N; i++) m->b[i * D + 7] += m->condition[i] ? 2.385f : 0;
+    localize_options o = options("k:1", MATCH_NONE);
+    o.test = LOCALIZE_PERMUTATION;
+    o.permutations = 499;
+    localizer *l = run(m, o);
+    size_t below = 0;
+    assert_true(fabs(l->taps[1].p[7] - 1. / 500) < 1e-12);
+    for (size_t u = 0; u < D; u++) {
+        double student = welch_p(m, u);
+        below += l->taps[0].p[u] < .05;
+        if (fabs(l->taps[0].p[u] - student) > 4 * sqrt(student * (1 - student) / 499) + .006)
+            fail_msg("unit %zu: p %g, by Student %g", u, l->taps[0].p[u], student);
+    }
+    assert_true(below <= 7);
+    localizer_free(l);
+    free(m);
+}
+
+/* Units that follow token count, conditions that differ in it: p without the covariate is small, with it uniform. */
+static void permuted_labels_leave_token_counts_with_the_activations(void **state)
+{
+    (void)state;
+    material *m = noise();
+    for (uint32_t i = 0; i < N; i++) {
+        m->tokens[i] += m->condition[i] ? 0 : 3;
+        for (size_t u = 0; u < D; u++) m->a[i * D + u] -= .5f * (float)m->tokens[i];
+    }
+    localize_options o = options("k:1", MATCH_NONE);
+    o.test = LOCALIZE_PERMUTATION;
+    o.permutations = 199;
+    localizer *plain = run(m, o);
+    o.match = MATCH_COVARIATE;
+    localizer *with = run(m, o);
+    size_t small[2] = { 0, 0 };
+    for (size_t u = 0; u < D; u++) {
+        small[0] += plain->taps[0].p[u] < .05;
+        small[1] += with->taps[0].p[u] < .05;
+    }
+    assert_int_equal(small[0], D);
+    assert_true(small[1] <= 7); /* of 40: 2 expected, more than 7 has p .001 */
+    localizer_free(plain);
+    localizer_free(with);
+    free(m);
+}
+
+/* ---- controls, other values, other rules ---- */
+
+static void controls_match_the_layers_and_avoid_the_selected(void **state)
+{
+    (void)state;
+    material *m = noise();
+    localize_options o = options("k:20", MATCH_NONE);
+    o.controls = 6;
+    localizer *l = run(m, o);
+    assert_int_equal(l->n_controls, 6);
+    assert_int_equal(l->controls_short, 0);
+    for (size_t k = 0; k < 2; k++)
+        for (size_t c = 0; c < 6; c++) {
+            const uint8_t *set = l->taps[k].control + c * D;
+            size_t n = 0;
+            for (size_t u = 0; u < D; u++) {
+                n += set[u];
+                assert_false(set[u] && l->taps[k].selected[u]);
+            }
+            assert_int_equal(n, l->taps[k].n_selected);
+            if (c) assert_memory_not_equal(set, set - D, D);
+        }
+    uint8_t third[D];
+    size_t selected = l->taps[0].n_selected;
+    memcpy(third, l->taps[0].control + 2 * D, D);
+    err e = { 0 };
+    assert_int_equal(localizer_choose(l, 6, &e), -1);
+    assert_int_equal(localizer_choose(l, 2, &e), 0);
+    assert_memory_equal(l->taps[0].selected, third, D);
+    localizer_free(l);
+    l = run(m, o);
+    assert_int_equal(localizer_choose(l, UNITS_COMPLEMENT, &e), 0);
+    assert_int_equal(l->n_selected, 2 * D - 20);
+    assert_int_equal(l->taps[0].n_selected, D - selected);
+    localizer_free(l);
+    o = options("top:90%", MATCH_NONE);
+    o.controls = 1;
+    l = run(m, o);
+    assert_int_equal(l->controls_short, 2); /* fewer are left than were selected: said, not padded */
+    localizer_free(l);
+    free(m);
+}
+
+static void absolute_values_find_units_that_swing(void **state)
+{
+    (void)state;
+    material *m = noise();
+    for (size_t i = 0; i < N; i++) m->a[i * D + 9] *= m->condition[i] ? 3 : 1;
+    localize_options o = options("k:1", MATCH_NONE);
+    localizer *plain = run(m, o);
+    o.absolute = true;
+    localizer *l = run(m, o);
+    assert_int_equal(l->taps[0].selected[9], 1);
+    assert_int_equal(plain->taps[0].selected[9], 0);
+    assert_null(plain->taps[0].t_activation);
+    assert_memory_equal(l->taps[0].t_activation, plain->taps[0].t, D * sizeof(double));
+    localizer_free(plain);
+    localizer_free(l);
+    free(m);
+}
+
+/* The published rule: ranks of distinct t; the strict one: exactly k. */
+static void replicated_ranks_take_equal_units_together(void **state)
+{
+    (void)state;
+    material *m = noise();
+    for (size_t i = 0; i < N; i++)
+        for (size_t u = 0; u < 4; u++) m->a[i * D + 30 + u] = (float)m->condition[i] + .1f * (float)(i / 2 % 5);
+    localize_options o = options("k:2", MATCH_NONE);
+    o.ranks = true;
+    localizer *l = run(m, o);
+    assert_int_equal(l->n_selected, 5); /* four of the first rank, one of the second */
+    localizer_free(l);
+    o = options("top:4.9%", MATCH_NONE); /* 3.92 units of 80 */
+    l = run(m, o);
+    assert_int_equal(l->n_selected, 4);
+    localizer_free(l);
+    o.truncate = true;
+    l = run(m, o);
+    assert_int_equal(l->n_selected, 3);
+    localizer_free(l);
+    free(m);
+}
+
+static void what_matching_changes_is_told(void **state)
+{
+    (void)state;
+    material *m = noise();
+    for (uint32_t i = 0; i < N; i++) {
+        m->tokens[i] += m->condition[i] ? 0 : 2;
+        for (size_t u = 0; u < 2; u++) m->a[i * D + u] -= (float)m->tokens[i];
+        for (size_t u = 2; u < 4; u++) m->a[i * D + u] += m->condition[i] ? 3 : 0;
+    }
+    localizer *l = run(m, options("k:4", MATCH_TOKENS));
+    assert_true(fabs(l->unmatched - .5) < .26 && l->unmatched_r > .2 && l->unmatched_r < .999);
+    localizer_free(l);
+    l = run(m, options("k:4", MATCH_NONE));
+    assert_true(isnan(l->unmatched));
+    localizer_free(l);
+    free(m);
+}
+
+static void contrasts_may_add_conditions(void **state)
+{
+    (void)state;
+    static const char *const names[6] = { "S", "W", "J", "N", "S", "rest" };
+    static const struct {
+        const char *contrast;
+        int8_t out[6];
+    } right[] = { { "(S+W)-(J+N)", { 1, 1, 0, 0, 1, -1 } }, { "S+J-W-N", { 1, 0, 1, 0, 1, -1 } },
+                  { "S-W-J+N", { 1, 0, 0, 1, 1, -1 } },     { "S-(W-N)", { 1, 0, -1, 1, 1, -1 } },
+                  { "S-(J+W+N)", { 1, 0, 0, 0, 1, -1 } } };
+    static const char *const wrong[] = { "(S+W)-(S+N)", "S+W", "(S+W-N", "S-X-N", "()", "S+W-J+", "S--N" };
+    int8_t out[6];
+    err e = { 0 };
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        if (localize_contrast(out, names, 6, right[i].contrast, false, &e)) fail_msg("%s", err_text(&e));
+        assert_memory_equal(out, right[i].out, 6);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (localize_contrast(out, names, 6, wrong[i], false, &e) == 0) fail_msg("%s was accepted", wrong[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,8 +528,17 @@ int main(void)
         cmocka_unit_test(contrasts_and_selections_are_read_or_refused),
         cmocka_unit_test(a_value_that_is_not_finite_is_named),
         cmocka_unit_test(threads_change_no_byte),
+        cmocka_unit_test(permuted_labels_give_the_share_of_larger_t),
+        cmocka_unit_test(planted_units_have_the_smallest_p_there_is),
+        cmocka_unit_test(permuted_labels_leave_token_counts_with_the_activations),
+        cmocka_unit_test(controls_match_the_layers_and_avoid_the_selected),
+        cmocka_unit_test(absolute_values_find_units_that_swing),
+        cmocka_unit_test(replicated_ranks_take_equal_units_together),
+        cmocka_unit_test(what_matching_changes_is_told),
+        cmocka_unit_test(contrasts_may_add_conditions),
         cmocka_unit_test(every_allocation_may_fail),
     };
+    blas_start();
     log_start(&(log_options){ .quiet = true, .stage = "test" });
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
