@@ -95,7 +95,7 @@ static void the_test_is_that_of_the_second_half(void **state)
     const localizer_heldout *h = l->heldout;
     uint8_t half[N];
     err e = { 0 };
-    double t[2 * D], lowest = INFINITY, value[N] = { 0 }, a[N], b[N];
+    double t[2 * D], lowest = INFINITY, largest = -INFINITY, value[N] = { 0 }, a[N], b[N];
     assert_non_null(h);
     assert_int_equal(localize_halves(half, &m->in, o.seed, 0, &e), 0);
     for (size_t u = 0; u < 2 * D; u++) {
@@ -107,6 +107,7 @@ static void the_test_is_that_of_the_second_half(void **state)
         }
         t[u] = welch(a, na, b, nb).t;
         if (h->selected[u]) lowest = fmin(lowest, t[u]);
+        largest = fmax(largest, t[u]);
     }
     for (size_t u = 0; u < 2 * D; u++) {
         if (!h->selected[u]) {
@@ -125,6 +126,7 @@ static void the_test_is_that_of_the_second_half(void **state)
     }
     t_result want = welch(a, na, b, nb);
     assert_int_equal(h->n_selected, 6);
+    assert_near(h->largest, largest, 1e-10 * largest);
     assert_near(h->test.t, want.t, 1e-9);
     assert_near(h->test.p, want.p, 1e-12);
     assert_near(h->difference, mean_f8(a, na) - mean_f8(b, nb), 1e-12);
@@ -135,6 +137,57 @@ static void the_test_is_that_of_the_second_half(void **state)
         assert_int_equal(half[h->item[i]], 1);
         assert_near(h->value[i], value[h->item[i]], 1e-12);
     }
+    localizer_free(l);
+    free(m);
+}
+
+static void the_covariate_is_in_both_halves(void **state)
+{
+    (void)state;
+    material *m = noise(12);
+    localize_options o = options("k:6");
+    o.match = MATCH_COVARIATE;
+    for (uint32_t i = 0; i < N; i++) m->tokens[i] += m->label[i] == 3 ? 2 : 0;
+    localizer *l = run(m, &o);
+    const localizer_heldout *h = l->heldout;
+    double largest = -INFINITY, a[N], b[N], ca[N], cb[N];
+    uint8_t half[N];
+    err e = { 0 };
+    assert_int_equal(localize_halves(half, &m->in, o.seed, 0, &e), 0);
+    for (size_t u = 0; u < 2 * D + 1; u++) { /* the last: the values of the second half */
+        size_t na = 0, nb = 0, k = 0;
+        for (size_t i = 0; i < N; i++) {
+            double x = u == 2 * D ? 0 : u < D ? m->a[i * D + u] : m->b[i * D + u - D];
+            if (u == 2 * D && half[i] == 1) x = h->value[k++];
+            if (half[i] != (u == 2 * D) || m->condition[i] < 0) continue;
+            (m->condition[i] ? a : b)[m->condition[i] ? na : nb] = x;
+            (m->condition[i] ? ca : cb)[m->condition[i] ? na++ : nb++] = m->tokens[i];
+        }
+        double t = covariate_t(a, ca, na, b, cb, nb).t;
+        if (u < 2 * D) largest = fmax(largest, t);
+        else assert_near(h->test.t, t, 1e-10);
+    }
+    assert_near(h->largest, largest, 1e-9);
+    localizer_free(l);
+    free(m);
+}
+
+/* Every unit carries the same signal: whichever units a permutation selects, its t comes from how it dealt the second half. */
+static void every_permutation_deals_anew(void **state)
+{
+    (void)state;
+    material *m = noise(13);
+    localize_options o = options("k:6");
+    o.permutations = 400;
+    for (uint32_t i = 0; i < N; i++)
+        for (size_t u = 0; u < D; u++) {
+            float own = 20 * (float)rng_normal(14, RNG_SIM_NOISE, i, 0, 2);
+            m->a[i * D + u] += own;
+            m->b[i * D + u] += own;
+        }
+    localizer *l = run(m, &o);
+    assert_near(mean_f8(l->heldout->null_t, 400), 0, .2);
+    assert_near(variance_f8(l->heldout->null_t, 400, 1), 38. / 36, .3); /* of t with 38 degrees of freedom */
     localizer_free(l);
     free(m);
 }
@@ -356,6 +409,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(halves_keep_groups_whole_and_conditions_even),
         cmocka_unit_test(the_test_is_that_of_the_second_half),
+        cmocka_unit_test(the_covariate_is_in_both_halves),
+        cmocka_unit_test(every_permutation_deals_anew),
         cmocka_unit_test(without_an_effect_both_p_keep_their_rate),
         cmocka_unit_test(the_profile_is_that_of_held_out_items),
         cmocka_unit_test(stability_is_whole_for_planted_units_and_chance_for_noise),
