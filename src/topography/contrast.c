@@ -24,9 +24,9 @@ void contrast_rows(double *t, const double *x, size_t rows, const topography_con
     }
 }
 
-/* What the responses leave of each unit when the covariate is taken off (Freedman and Lane 1983): residual permutes, fitted
- * stays. Within a permutation the covariate stays with its item and the residual moves. */
-static void split(double *fitted, double *residual, const double *x, size_t d, const topography_contrast *c)
+/* The residuals of each unit after the covariate. They alone need to change places (Freedman and Lane 1983): the part that the
+ * covariate explains stays with its item, and t of the condition beside the covariate does not see it. */
+static void take_off(double *residual, const double *x, size_t d, const topography_contrast *c)
 {
     size_t n = c->n_pos + c->n_neg;
     double mean = mean_f8(c->covariate, n), cc = 0;
@@ -37,16 +37,15 @@ static void split(double *fitted, double *residual, const double *x, size_t d, c
         double m = mean_f8(row, n), xc = 0;
         for (size_t i = 0; i < n; i++)
             xc += (row[i] - m) * (c->covariate[i] - mean);
-        for (size_t i = 0; i < n; i++) {
-            fitted[k * n + i] = m + (cc > 0 ? xc / cc * (c->covariate[i] - mean) : 0);
-            residual[k * n + i] = row[i] - fitted[k * n + i];
-        }
+        double slope = cc > 0 ? xc / cc : 0;
+        for (size_t i = 0; i < n; i++)
+            residual[k * n + i] = row[i] - m - slope * (c->covariate[i] - mean);
     }
 }
 
 /* t of every unit with labels permuted. With a covariate the residuals change places, else the items. */
-static void permuted_t(double *t, double *moved, const double *x, const double *fitted, size_t d,
-                       const topography_contrast *c, const size_t *order, double *room)
+static void permuted_t(double *t, double *moved, const double *x, size_t d, const topography_contrast *c,
+                       const size_t *order, double *room)
 {
     size_t n = c->n_pos + c->n_neg;
     if (!c->covariate) {
@@ -55,18 +54,17 @@ static void permuted_t(double *t, double *moved, const double *x, const double *
     }
     for (size_t k = 0; k < d; k++)
         for (size_t i = 0; i < n; i++)
-            moved[k * n + i] = fitted[k * n + i] + x[k * n + order[i]]; /* x: residuals */
+            moved[k * n + i] = x[k * n + order[i]]; /* x: residuals; the covariate keeps its place */
     contrast_rows(t, moved, d, c, NULL, room);
 }
 
 typedef struct {
-    double *fitted, *residual, *t, *moved, *room, *kept;
+    double *residual, *t, *moved, *room, *kept;
     size_t *order;
 } label_space;
 
 static void label_free(label_space *w)
 {
-    free(w->fitted);
     free(w->residual);
     free(w->t);
     free(w->moved);
@@ -86,10 +84,9 @@ static int label_new(label_space *w, size_t d, size_t n, bool covariate, err *e)
     w->order = mem_new(threads * n, sizeof *w->order, e);
     if (!w->t || !w->kept || !w->room || !w->order) return -1;
     if (!covariate) return 0;
-    w->fitted = mem_new(cells, sizeof *w->fitted, e);
     w->residual = mem_new(cells, sizeof *w->residual, e);
     w->moved = mem_new(threads * cells, sizeof *w->moved, e);
-    return w->fitted && w->residual && w->moved ? 0 : -1;
+    return w->residual && w->moved ? 0 : -1;
 }
 
 int labels_null(double *null, size_t count, const graph *g, const size_t *used, const double *x, size_t d,
@@ -100,14 +97,13 @@ int labels_null(double *null, size_t count, const graph *g, const size_t *used, 
     label_space w;
     int status = -1;
     if (label_new(&w, d, n, c->covariate != NULL, e)) goto done;
-    if (c->covariate) split(w.fitted, w.residual, x, d, c);
+    if (c->covariate) take_off(w.residual, x, d, c);
 #pragma omp parallel for schedule(static) num_threads(threads_count())
     for (size_t k = 0; k < count; k++) {
         size_t me = (size_t)omp_get_thread_num(), *order = w.order + me * n;
         double *t = w.t + me * d, *kept = w.kept + me * d;
         shuffled(order, n, seed, RNG_LABELS, (uint32_t)k, 0); /* the same labels for all taps: they belong to items */
-        permuted_t(t, w.moved ? w.moved + me * d * n : NULL, c->covariate ? w.residual : x, w.fitted, d, c, order,
-                   w.room + me * 2 * n);
+        permuted_t(t, w.moved ? w.moved + me * d * n : NULL, c->covariate ? w.residual : x, d, c, order, w.room + me * 2 * n);
         for (size_t i = 0; i < g->n; i++)
             kept[i] = t[used[i]];
         null[k] = moran_value(g, kept, s0);
