@@ -563,6 +563,13 @@ static void a_planted_patch_is_found_by_every_measure(void **state)
     assert_near((double)(top % a->sides[1]), 6, 1);
     topography_free(t);
     unmade(m);
+    m = made(5, false, 2.385, true); /* found beside a covariate that differs between the conditions, too */
+    o.fwhm = 0;
+    t = analysed(m, o);
+    assert_true(t->taps[0].labels.p <= .01 && t->taps[0].unsmoothed.null.p <= .01);
+    assert_true(t->taps[0].labels.sd > .01);
+    topography_free(t);
+    unmade(m);
 }
 
 /* The sheet that a model was trained with, not the order of its units, decides. */
