@@ -12,34 +12,51 @@
 
 #include "parts.h"
 
-enum { UNITS = 256, DESIGNS = 32 };
+enum { UNITS = 256, DESIGNS = 32, FEW = 4 };
 
-/* fp64 rows of one block of units over the items, centred on their mean (and on T). [n×UNITS], padded with zeros. */
+/* Units [first, first + count) of all taps, a row an item: x [n×UNITS], padded with zeros. */
+static void copy_block(double *x, const design_items *v, size_t first, size_t count)
+{
+    size_t tap = 0, unit = first;
+    memset(x, 0, v->n * UNITS * sizeof *x);
+    while (unit >= v->in->taps[tap].d) unit -= v->in->taps[tap++].d;
+    for (size_t j = 0; j < count; unit = 0, tap++) {
+        const localize_tap *t = &v->in->taps[tap];
+        size_t here = t->d - unit < count - j ? t->d - unit : count - j;
+        for (size_t i = 0; i < v->n; i++)
+            for (size_t k = 0; k < here; k++) {
+                double value = (double)t->x[v->item[i] * t->d + unit + k];
+                x[i * UNITS + j + k] = v->absolute ? fabs(value) : value;
+            }
+        j += here;
+    }
+}
+
+/* sum [UNITS] = weights (NULL: 1) times the rows of x, in their order. */
+static void sum_rows(double *sum, const double *weights, const double *x, size_t n)
+{
+    memset(sum, 0, UNITS * sizeof *sum);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < UNITS; j++) sum[j] += weights ? weights[i] * x[i * UNITS + j] : x[i * UNITS + j];
+}
+
+/* One block of units, each centred on its mean (and on T); ss [UNITS]: the squares that are left. */
 static void load_block(double *x, double *ss, const design_items *v, size_t first, size_t count)
 {
-    size_t n = v->n, tap = 0, unit = first;
-    memset(x, 0, n * UNITS * sizeof *x);
-    while (unit >= v->in->taps[tap].d) unit -= v->in->taps[tap++].d;
-    for (size_t j = 0; j < count; j++, unit++) {
-        while (unit >= v->in->taps[tap].d) {
-            unit = 0;
-            tap++;
-        }
-        const localize_tap *t = &v->in->taps[tap];
-        double sum = 0, along = 0;
-        ss[j] = 0;
-        for (size_t i = 0; i < n; i++) {
-            double value = (double)t->x[v->item[i] * t->d + unit];
-            x[i * UNITS + j] = v->absolute ? fabs(value) : value;
-            sum += x[i * UNITS + j];
-        }
-        for (size_t i = 0; i < n; i++) x[i * UNITS + j] -= sum / (double)n;
-        for (size_t i = 0; v->tokens && i < n; i++) along += v->axis[i] * x[i * UNITS + j];
-        for (size_t i = 0; i < n; i++) {
-            if (v->tokens) x[i * UNITS + j] -= along * v->axis[i];
-            ss[j] += x[i * UNITS + j] * x[i * UNITS + j];
-        }
+    double sum[UNITS];
+    size_t n = v->n;
+    copy_block(x, v, first, count);
+    sum_rows(sum, NULL, x, n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < UNITS; j++) x[i * UNITS + j] -= sum[j] / (double)n;
+    if (v->tokens) {
+        sum_rows(sum, v->axis, x, n);
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < UNITS; j++) x[i * UNITS + j] -= sum[j] * v->axis[i];
     }
+    memset(ss, 0, UNITS * sizeof *ss);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < UNITS; j++) ss[j] += x[i * UNITS + j] * x[i * UNITS + j];
 }
 
 /* Unit vector along the centred x [n]; zero where x does not vary. */
@@ -113,12 +130,13 @@ static void space_free(block_space *b)
 static void block_t(double *t, const design_items *v, block_space *b, const double *w, const double *pos, size_t many, size_t first,
                     size_t units)
 {
-    size_t count = units - first < UNITS ? units - first : UNITS, n = v->n, rows = v->tokens ? 2 * DESIGNS : DESIGNS;
+    size_t count = units - first < UNITS ? units - first : UNITS, n = v->n;
+    size_t padded = many <= FEW ? FEW : DESIGNS, rows = v->tokens ? 2 * padded : padded;
     load_block(b->x, b->ss, v, first, count);
     gemm_f8(false, false, rows, UNITS, n, 1, w, n, b->x, UNITS, 0, b->sums, UNITS);
     if (!v->tokens) {
         for (size_t i = 0; i < n * UNITS; i++) b->square[i] = b->x[i] * b->x[i];
-        gemm_f8(false, false, DESIGNS, UNITS, n, 1, w, n, b->square, UNITS, 0, b->squares, UNITS);
+        gemm_f8(false, false, padded, UNITS, n, 1, w, n, b->square, UNITS, 0, b->squares, UNITS);
     }
     for (size_t k = 0; k < many; k++)
         for (size_t j = 0; j < count; j++)

@@ -8,8 +8,6 @@
 
 #include "heldout.h"
 
-enum { AT_ONCE = 32 };
-
 /* ---- the two halves ---- */
 
 static void half_free(half_items *h)
@@ -88,10 +86,8 @@ static int unit_scales(heldout_space *s, err *e)
     return 0;
 }
 
-/* value [n]: mean z of the selected units in each item. */
-static void values_of(double *value, const heldout_space *s, const uint8_t *selected, const size_t *item, size_t n)
+void heldout_values(double *value, const heldout_space *s, const uint8_t *selected, const size_t *item, size_t n)
 {
-#pragma omp parallel for schedule(static) num_threads(threads_count())
     for (size_t i = 0; i < n; i++) {
         double sum = 0, units = 0;
         for (size_t k = 0, first = 0; k < s->in->n_taps; first += s->in->taps[k++].d) {
@@ -106,10 +102,10 @@ static void values_of(double *value, const heldout_space *s, const uint8_t *sele
     }
 }
 
-/* The test of values [n] under label and, with the covariate, tokens. */
-static t_result test_values(const heldout_space *s, const double *value, const uint8_t *label, const double *tokens, size_t n)
+t_result heldout_test(const heldout_space *s, const double *value, const uint8_t *label, const double *tokens, size_t n,
+                               double *work)
 {
-    double *v = s->work, *c = v + n;
+    double *v = work, *c = v + n;
     size_t pos = 0, neg = 0, n_pos = 0;
     for (size_t i = 0; i < n; i++) n_pos += label[i];
     for (size_t i = 0; i < n; i++) {
@@ -131,94 +127,12 @@ static double mean_of_label(const double *value, const half_items *h, uint8_t la
     return sum / n;
 }
 
-static double largest_of(const double *t, size_t n)
+double largest_of(const double *t, size_t n)
 {
     double most = -INFINITY;
     for (size_t i = 0; i < n; i++)
         if (t[i] > most) most = t[i];
     return most;
-}
-
-/* ---- permuted labels, units selected anew ---- */
-
-static void deal_half(const half_items *h, uint8_t *label, double *tokens, size_t *order, size_t number, uint32_t what, uint64_t seed)
-{
-    for (size_t i = 0; i < h->n; i++) order[i] = i;
-    rng_shuffle(order, h->n, seed, RNG_SPLITS, (uint32_t)number, what);
-    for (size_t i = 0; i < h->n; i++) {
-        label[i] = h->label[order[i]];
-        tokens[i] = h->tokens[order[i]];
-    }
-}
-
-typedef struct {
-    uint8_t *first, *second, *selected;
-    double *first_tokens, *second_tokens, *t, *value;
-    size_t *order;
-} permute_space;
-
-static int permute_new(permute_space *p, const heldout_space *s, err *e)
-{
-    size_t n = s->part[0].n, m = s->part[1].n;
-    p->first = mem_new(AT_ONCE * n, 1, e);
-    p->first_tokens = mem_new(AT_ONCE * n, sizeof(double), e);
-    p->second = mem_new(m, 1, e);
-    p->second_tokens = mem_new(m, sizeof(double), e);
-    p->selected = mem_new(s->units, 1, e);
-    p->t = mem_new(AT_ONCE * s->units, sizeof(double), e);
-    p->value = mem_new(m, sizeof(double), e);
-    p->order = mem_new(n + m, sizeof(size_t), e);
-    return p->first && p->first_tokens && p->second && p->second_tokens && p->selected && p->t && p->value && p->order ? 0 : -1;
-}
-
-static void permute_free(permute_space *p)
-{
-    void *all[] = { p->first, p->first_tokens, p->second, p->second_tokens, p->selected, p->t, p->value, p->order };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
-}
-
-/* One permutation: number `number`, its map t [units]. */
-static int permuted_test(double *out, heldout_space *s, permute_space *p, const double *t, size_t number, err *e)
-{
-    const half_items *h = &s->part[1];
-    double along = 0;
-    if (select_units(p->selected, t, NULL, s->in, s->units, &s->pick, e) == SIZE_MAX) return -1;
-    values_of(p->value, s, p->selected, h->item, h->n);
-    for (size_t i = 0; i < h->n; i++) along += h->axis[i] * p->value[i]; /* residuals, as in designs.c */
-    for (size_t i = 0; s->m->covariate && i < h->n; i++) p->value[i] -= along * h->axis[i];
-    deal_half(h, p->second, p->second_tokens, p->order, number, DRAW_SECOND_HALF, s->o->seed);
-    *out = test_values(s, p->value, p->second, p->second_tokens, h->n).t;
-    return 0;
-}
-
-static int permute(localizer_heldout *out, heldout_space *s, err *e)
-{
-    permute_space p = { 0 };
-    size_t total = s->o->permutations, n = s->part[0].n, as_large = 0, larger_map = 0;
-    int status = -1;
-    if (permute_new(&p, s, e)) goto done;
-    for (size_t k = 0; k < total; k += AT_ONCE) {
-        size_t many = total - k < AT_ONCE ? total - k : AT_ONCE;
-        for (size_t i = 0; i < many; i++)
-            deal_half(&s->part[0], p.first + i * n, p.first_tokens + i * n, p.order, k + i, DRAW_FIRST_HALF, s->o->seed);
-        if (heldout_map(p.t, s, 0, p.first, p.first_tokens, many, e)) goto done;
-        for (size_t i = 0; i < many; i++) {
-            out->null_largest[k + i] = largest_of(p.t + i * s->units, s->units);
-            if (permuted_test(&out->null_t[k + i], s, &p, p.t + i * s->units, k + i, e)) goto done;
-            as_large += !(out->null_t[k + i] < out->test.t);
-            larger_map += out->null_largest[k + i] >= out->largest;
-        }
-        if (interrupted()) {
-            err_set(e, ERR_INTERRUPTED, "interrupted after %zu of %zu permutations", k + many, total);
-            goto done;
-        }
-    }
-    out->p_permutation = total ? (1 + (double)as_large) / (1 + (double)total) : NAN;
-    out->p_largest = total ? (1 + (double)larger_map) / (1 + (double)total) : NAN;
-    status = 0;
-done:
-    permute_free(&p);
-    return status;
 }
 
 /* ---- random units beside ---- */
@@ -237,8 +151,8 @@ static int controls(localizer_heldout *out, heldout_space *s, const double *t, d
     for (size_t c = 0; c < count; c++) {
         for (size_t k = 0, first = 0; k < s->in->n_taps; first += s->in->taps[k++].d)
             memcpy(set + first, all + count * first + c * s->in->taps[k].d, s->in->taps[k].d);
-        values_of(value, s, set, h->item, h->n);
-        out->control_t[c] = test_values(s, value, h->label, h->tokens, h->n).t;
+        heldout_values(value, s, set, h->item, h->n);
+        out->control_t[c] = heldout_test(s, value, h->label, h->tokens, h->n, s->work).t;
         as_large += out->control_t[c] >= out->test.t;
     }
     out->p_control = count ? (1 + (double)as_large) / (1 + (double)count) : NAN;
@@ -322,18 +236,18 @@ static int report_half(localizer_heldout *out, heldout_space *s, double *t, doub
     out->report_neg = second->n - second->pos;
     if (heldout_map(t, s, 0, first->label, first->tokens, 1, e)) return -1;
     out->largest = largest_of(t, s->units);
-    out->n_selected = select_units(out->selected, t, NULL, s->in, s->units, &s->pick, e);
+    out->n_selected = select_units(out->selected, t, NULL, s->in, s->units, &s->pick, NULL, e);
     if (out->n_selected == SIZE_MAX) return -1;
-    values_of(value, s, out->selected, second->item, second->n);
-    out->test = test_values(s, value, second->label, second->tokens, second->n);
+    heldout_values(value, s, out->selected, second->item, second->n);
+    out->test = heldout_test(s, value, second->label, second->tokens, second->n, s->work);
     out->mean_pos = mean_of_label(value, second, 1);
     out->mean_neg = mean_of_label(value, second, 0);
     out->difference = out->mean_pos - out->mean_neg;
     for (size_t i = 0; i < s->in->n; i++)
         if (s->half[i] == 1 && item_counts(s->in, i)) out->item[out->n_items++] = i;
-    values_of(out->value, s, out->selected, out->item, out->n_items);
+    heldout_values(out->value, s, out->selected, out->item, out->n_items);
     profile(out, s->in);
-    return permute(out, s, e) || controls(out, s, t, value, e) ? -1 : 0;
+    return heldout_permute(out, s, e) || controls(out, s, t, value, e) ? -1 : 0;
 }
 
 /* q < X has no q in a permutation: halves then select as many units as the whole contrast did. */

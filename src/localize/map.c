@@ -104,8 +104,8 @@ static size_t top_of(size_t count, const localize_options *o)
     return (size_t)floor(o->fraction * (double)count + (o->truncate ? 1e-9 : 0.5));
 }
 
-/* Selects in one pool of units [first, first + count). */
-static void select_pool(uint8_t *selected, const double *t, const double *q, ranked *list, size_t first, size_t count,
+/* Selects in one pool of units [first, first + count); how many more it was asked for than there are. */
+static size_t select_pool(uint8_t *selected, const double *t, const double *q, ranked *list, size_t first, size_t count,
                         const localize_options *o)
 {
     size_t n = 0, begin = 0, end = 0;
@@ -114,7 +114,7 @@ static void select_pool(uint8_t *selected, const double *t, const double *q, ran
         if (o->select == PICK_Q) selected[u] = q[u] < o->q && t[u] > 0;
         list[n++] = (ranked){ t[u], u };
     }
-    if (o->select == PICK_Q) return;
+    if (o->select == PICK_Q) return 0;
     qsort(list, n, sizeof *list, by_t_descending);
     if (o->select == PICK_TOP) end = top_of(count, o);
     if (o->select == PICK_COUNT) end = o->count;
@@ -124,28 +124,26 @@ static void select_pool(uint8_t *selected, const double *t, const double *q, ran
     } else if (o->ranks) {
         end = end_of_ranks(list, n, end);
     }
-    if (end > n) {
-        log_warn("%zu units were to be selected, %zu have a finite t", end, n);
-        end = n;
-    }
-    for (size_t i = begin; i < end; i++)
+    for (size_t i = begin; i < end && i < n; i++)
         selected[list[i].unit] = 1;
+    return end > n ? end - n : 0;
 }
 
 size_t select_units(uint8_t *selected, const double *t, const double *q, const localize_input *in, size_t units,
-                    const localize_options *o, err *e)
+                    const localize_options *o, size_t *missing, err *e)
 {
     ranked *list = mem_new(units, sizeof *list, e);
-    size_t n = 0;
+    size_t n = 0, beyond = 0;
     if (!list) return SIZE_MAX;
     memset(selected, 0, units);
     if (o->per_layer) {
         for (size_t k = 0, first = 0; k < in->n_taps; first += in->taps[k++].d)
-            select_pool(selected, t, q, list, first, in->taps[k].d, o);
+            beyond += select_pool(selected, t, q, list, first, in->taps[k].d, o);
     } else {
-        select_pool(selected, t, q, list, 0, units, o);
+        beyond = select_pool(selected, t, q, list, 0, units, o);
     }
     free(list);
+    if (missing) *missing = beyond;
     for (size_t u = 0; u < units; u++)
         n += selected[u];
     return n;
@@ -154,11 +152,13 @@ size_t select_units(uint8_t *selected, const double *t, const double *q, const l
 int map_select(t_map *m, const localize_input *in, size_t units, const localize_options *o, err *e)
 {
     double *t = mem_new(units, sizeof *t, e);
+    size_t missing = 0;
     if (!t) return -1;
     for (size_t u = 0; u < units; u++)
         t[u] = m->result[u].t;
-    m->n_selected = select_units(m->selected, t, m->q, in, units, o, e);
+    m->n_selected = select_units(m->selected, t, m->q, in, units, o, &missing, e);
     free(t);
+    if (missing) log_warn("%zu units more were to be selected than have a finite t", missing);
     return m->n_selected == SIZE_MAX ? -1 : 0;
 }
 

@@ -21,9 +21,10 @@ int map_make(t_map *m, const localize_input *in, size_t units, const localize_op
 /* Fills m->selected by o from m->result and m->q. */
 int map_select(t_map *m, const localize_input *in, size_t units, const localize_options *o, err *e);
 void map_free(t_map *m);
-/* selected [units] by t [units] alone; q may be NULL unless o selects by it. Returns the count, SIZE_MAX on error. */
+/* selected [units] by t [units] alone; q may be NULL unless o selects by it. Returns the count, SIZE_MAX on error. *missing
+ * (may be NULL): units that were to be selected beyond those with a finite t. */
 size_t select_units(uint8_t *selected, const double *t, const double *q, const localize_input *in, size_t units,
-                    const localize_options *o, err *e);
+                    const localize_options *o, size_t *missing, err *e);
 
 /* Last counter of the stream RNG_SPLITS: (index, number, what). */
 enum { DRAW_HALVES = 0, DRAW_LABELS = 1, DRAW_FIRST_HALF = 2, DRAW_SECOND_HALF = 3 };
