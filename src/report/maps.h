@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* A file of kind topography as the page needs it (private to the room). */
+#ifndef BROCA_REPORT_MAPS_H
+#define BROCA_REPORT_MAPS_H
+
+#include "broca/base.h"
+
+typedef struct {
+    char *name;
+    size_t d, rows, columns;
+    double *t, *positions; /* positions NULL on a mesh */
+    uint8_t *selected;
+    double *map, *smooth;  /* [rows×columns]; [smooth_size] */
+    uint8_t *chosen;       /* [rows×columns] or NULL */
+    size_t smooth_size[2], curve_n;
+    double *distance, *r, *lo, *hi; /* [curve_n] */
+    char note[96], smooth_note[96], curve_note[96];
+} map_tap;
+
+typedef struct {
+    const char *path;
+    char *label, *contrast, *match, *layout;
+    size_t n;
+    char **tap;
+    double *I, *p, *p_labels, *smoothed, *mean, *sd, *p_presmooth, *t_min, *t_max, *kept;
+    double fwhm;
+    map_tap *maps;
+    arena *memory;
+} map_file;
+
+/* Zeroed before; whatever was reached belongs to f->memory, also on failure. */
+int read_map_file(map_file *f, const char *path, err *e);
+
+#endif
