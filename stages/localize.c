@@ -20,7 +20,8 @@ static const option options[] = {
     { "activations", OPT_LIST, AT(activations), NULL, "FILE", false,
       "activations, a row an item; several: more taps or more items" },
     { "stimuli", OPT_TEXT, AT(stimuli), NULL, "FILE", false, "the stimuli with their conditions" },
-    { "contrast", OPT_TEXT, AT(contrast), NULL, "S-N", true, "conditions: units that respond more to S than to N; also (S+W)-(J+N)" },
+    { "contrast", OPT_TEXT, AT(contrast), NULL, "S-N", true,
+      "conditions: units that respond more to S than to N; also (S+W)-(J+N)" },
     { "select", OPT_TEXT, AT(select), "top:1%", "top:1%|k:N|q:X|range:A-B", true,
       "share, number, q < X with t > 0, or percentiles of t" },
     { "per", OPT_ENUM, AT(per), "model", "layer model", true, "select in each tap, or in all taps together" },
@@ -37,13 +38,16 @@ static const option options[] = {
       "sets of random units, as many in each tap as are selected, from those that are not" },
     { "set", OPT_ENUM, AT(set), "selected", "selected complement random", true,
       "which units the product calls selected, for encode --units: also the others, or a control by --seed" },
-    { "against", OPT_LIST, AT(against), NULL, "FILE", false, "localizers of the same model: overlap of the selections" },
+    { "against", OPT_LIST, AT(against), NULL, "FILE", false,
+      "localizers of the same model: overlap of the selections" },
     COMMON_OPTIONS(stage_options),
     { 0 }
 };
-static const option_help help = { "localize", "units of a model that respond more to one condition than to another", NULL,
-                                  "--mode replicate:A24 (arXiv 2406.15109) or A25 (2411.02280): what their code selects, units with equal t\n"
-                                  "together, token counts as they are; A25: absolute values, k rounded down.\n" };
+static const option_help help = {
+    "localize", "units of a model that respond more to one condition than to another", NULL,
+    "--mode replicate:A24 (arXiv 2406.15109) or A25 (2411.02280): what their code selects, units with equal t\n"
+    "together, token counts as they are; A25: absolute values, k rounded down.\n"
+};
 
 static bool is_mode(const stage_options *o, const char *name)
 {
@@ -107,10 +111,11 @@ static void tell_truncation(const stage_options *o, const localize_data *d)
 {
     int32_t most = 0;
     if (str_same(o->common.mode, "strict")) return;
-    for (size_t i = 0; d->tokens && i < d->in.n; i++) most = d->tokens[i] > most ? d->tokens[i] : most;
+    for (size_t i = 0; d->tokens && i < d->in.n; i++)
+        most = d->tokens[i] > most ? d->tokens[i] : most;
     if (!d->tokens || most > 12)
-        log_warn("%s reads the first 12 tokens of an item, these activations %s: broca extract --truncate 12", o->common.mode,
-                 d->tokens ? "more" : "do not say how many");
+        log_warn("%s reads the first 12 tokens of an item, these activations %s: broca extract --truncate 12",
+                 o->common.mode, d->tokens ? "more" : "do not say how many");
 }
 
 static int read_inputs(localize_data **d, const stage_options *o, stage *s, bool one)
@@ -135,16 +140,19 @@ static void tell_heldout(const localizer *l, const localize_data *d)
     const localizer_heldout *h = l->heldout;
     if (*l->heldout_why) log_warn("held-out items: %s", l->heldout_why);
     if (!h) return;
-    log_info("held out: %zu units of one half, %zu and %zu items of the other: %.3f sd, t %.2f, p %.3g%s", h->n_selected, h->report_pos,
-             h->report_neg, h->difference, h->test.t, h->test.p, h->covariate ? " (token count a covariate)" : "");
-    if (h->n_permutations) log_info("held out: p %.4g by %zu permutations with reselection", h->p_permutation, h->n_permutations);
-    if (h->n_controls) log_info("held out: p %.3g among %zu layer-matched random sets (a description)", h->p_control, h->n_controls);
+    log_info("held out: %zu units of one half, %zu and %zu items of the other: %.3f sd, t %.2f, p %.3g%s",
+             h->n_selected, h->report_pos, h->report_neg, h->difference, h->test.t, h->test.p,
+             h->covariate ? " (token count a covariate)" : "");
+    if (h->n_permutations)
+        log_info("held out: p %.4g by %zu permutations with reselection", h->p_permutation, h->n_permutations);
+    if (h->n_controls)
+        log_info("held out: p %.3g among %zu layer-matched random sets (a description)", h->p_control, h->n_controls);
     for (size_t i = 0; i < h->n_profile; i++)
         log_info("held out: %s %.3f [%.3f, %.3f] over %zu items", d->labels[h->profile_label[i]], h->profile_mean[i],
                  h->profile_lo[i], h->profile_hi[i], h->profile_n[i]);
     if (h->n_splits)
-        log_info("halves: mean r of t maps %.3f, mean Dice %.3f (chance %.3f) over %zu splits", mean_f8(h->split_r, h->n_splits),
-                 mean_f8(h->split_dice, h->n_splits), h->chance_dice, h->n_splits);
+        log_info("halves: mean r of t maps %.3f, mean Dice %.3f (chance %.3f) over %zu splits",
+                 mean_f8(h->split_r, h->n_splits), mean_f8(h->split_dice, h->n_splits), h->chance_dice, h->n_splits);
 }
 
 static void tell(const localizer *l)
@@ -154,7 +162,8 @@ static void tell(const localizer *l)
         log_info("%zu pairs within 2 tokens: %.1f against %.1f", l->pairs, l->matched_pos, l->matched_neg);
     if (*l->why) log_warn("token counts: %s", l->why);
     if (!isnan(l->common))
-        log_info("%.0f %% of the selected units are selected by all %zu t maps (unmatched, matched, covariate), %.0f %% by the "
+        log_info("%.0f %% of the selected units are selected by all %zu t maps (unmatched, matched, covariate), %.0f "
+                 "%% by the "
                  "unmatched one; r with its t %.3f",
                  100 * l->common, l->n_maps, 100 * l->unmatched, l->unmatched_r);
     if (l->n_infinite)
@@ -176,12 +185,13 @@ static int finish(stage *s, const stage_options *o, store *product, localizer *l
     if (!with) return -1;
     for (size_t i = 0; i < n; i++) {
         if (localizer_compare(&with[i], l, o->against.at[i], &s->err)) goto done;
-        log_info("%s: Dice %.3f (chance %.3f), r of t %.3f", o->against.at[i], with[i].dice, with[i].chance_dice, with[i].r);
+        log_info("%s: Dice %.3f (chance %.3f), r of t %.3f", o->against.at[i], with[i].dice, with[i].chance_dice,
+                 with[i].r);
     }
     long which = str_same(o->set, "complement") ? UNITS_COMPLEMENT : str_same(o->set, "random") ? 0 : UNITS_SELECTED;
     if (localizer_choose(l, which, &s->err)) goto done;
-    if (localizer_put(product, l, o->contrast, o->select, o->test, &s->err) || localizer_put_heldout(product, l, d, &s->err) ||
-        store_set_text(product, "/", "set", o->set, &s->err))
+    if (localizer_put(product, l, o->contrast, o->select, o->test, &s->err) ||
+        localizer_put_heldout(product, l, d, &s->err) || store_set_text(product, "/", "set", o->set, &s->err))
         goto done;
     status = localizer_put_overlap(product, o->against.at, with, n, &s->err);
 done:

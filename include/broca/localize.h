@@ -21,18 +21,18 @@ typedef struct {
     localize_test test;
     localize_match match;
     localize_selection select;
-    double fraction; /* top: 0.01; k = fraction·units rounded half up */
-    size_t count;    /* k */
-    double q;        /* q < this and t > 0 */
-    double from, to; /* range: percentiles of t, from <= rank < to */
-    bool per_layer;  /* the pool of units: each tap, or all taps together */
-    bool absolute;   /* of the absolute value of each activation (METHODS 6.1) */
-    bool ranks;      /* replicate (A24, A25): units with equal t share a rank, k ranks are taken */
-    bool truncate;   /* replicate (A25): k = fraction·units rounded down */
-    bool split_half; /* localizer.heldout is made */
-    size_t splits;   /* random halves for the stability */
+    double fraction;     /* top: 0.01; k = fraction·units rounded half up */
+    size_t count;        /* k */
+    double q;            /* q < this and t > 0 */
+    double from, to;     /* range: percentiles of t, from <= rank < to */
+    bool per_layer;      /* the pool of units: each tap, or all taps together */
+    bool absolute;       /* of the absolute value of each activation (METHODS 6.1) */
+    bool ranks;          /* replicate (A24, A25): units with equal t share a rank, k ranks are taken */
+    bool truncate;       /* replicate (A25): k = fraction·units rounded down */
+    bool split_half;     /* localizer.heldout is made */
+    size_t splits;       /* random halves for the stability */
     size_t permutations; /* of labels: --test permutation, and reselection in the held-out test */
-    size_t controls; /* layer-matched random sets of units */
+    size_t controls;     /* layer-matched random sets of units */
     uint64_t seed;
 } localize_options;
 
@@ -48,8 +48,8 @@ typedef struct {
     const int32_t *tokens;   /* [n] tokens of each item, NULL: not known */
     size_t n_taps;
     const localize_tap *taps;
-    const int32_t *group;    /* [n] items that are not to be split between halves, -1: none; may be NULL */
-    const int32_t *label;    /* [n] number of the item's condition, -1: none; may be NULL (no profile) */
+    const int32_t *group; /* [n] items that are not to be split between halves, -1: none; may be NULL */
+    const int32_t *label; /* [n] number of the item's condition, -1: none; may be NULL (no profile) */
     size_t n_labels;
     const char *const *labels; /* [n_labels] */
 } localize_input;
@@ -59,32 +59,34 @@ typedef struct {
     size_t d;
     double *t, *p, *log_p, *q, *dof, *mean_pos, *mean_neg; /* [d] of the map that selects */
     double *t_plain, *t_matched, *t_covariate;             /* [d] or NULL where that map was not made */
-    double *t_activation;                                  /* [d] with options.absolute: the same map of the plain value */
-    uint8_t *selected;                                     /* [d] */
-    uint8_t *control;                                      /* [controls×d] or NULL */
+    double *t_activation; /* [d] with options.absolute: the same map of the plain value */
+    uint8_t *selected;    /* [d] */
+    uint8_t *control;     /* [controls×d] or NULL */
     size_t n_selected;
 } localizer_tap;
 
 /* Random halves, items of a group together. The split of the test is fixed beforehand: number 0 of the seed (6.4). */
 typedef struct {
     size_t select_pos, select_neg, report_pos, report_neg; /* items of the two halves */
-    size_t n_selected;   /* units that the first half selects */
-    uint8_t *selected;   /* [units] */
-    bool covariate;      /* token count is a covariate in both halves */
-    t_result test;       /* of the second half's items: mean z-scored activation of those units */
+    size_t n_selected;                                     /* units that the first half selects */
+    uint8_t *selected;                                     /* [units] */
+    bool covariate;                                        /* token count is a covariate in both halves */
+    t_result test;                         /* of the second half's items: mean z-scored activation of those units */
     double mean_pos, mean_neg, difference; /* of the same values, in sd of a unit over all items */
     size_t n_permutations;
-    double *null_t, *null_largest; /* [n_permutations] the test and the largest t of the map, labels permuted, units reselected */
+    double *null_t,
+        *null_largest; /* [n_permutations] the test and the largest t of the map, labels permuted, units reselected */
     double largest, p_permutation, p_largest; /* p = (1 + number >= observed) / (1 + N) */
     size_t n_controls;
-    double *control_t, p_control;  /* [n_controls] the test of layer-matched random units: a description, no test (6.6) */
-    size_t n_items, *item;         /* of the second half, every condition; of all units selected by the first half */
+    double *control_t,
+        p_control;         /* [n_controls] the test of layer-matched random units: a description, no test (6.6) */
+    size_t n_items, *item; /* of the second half, every condition; of all units selected by the first half */
     double *value;
-    size_t n_profile;              /* conditions with at least 2 such items */
+    size_t n_profile; /* conditions with at least 2 such items */
     size_t *profile_label, *profile_n;
     double *profile_mean, *profile_lo, *profile_hi; /* 95 % t interval over items */
     size_t n_splits;
-    double *split_r, *split_dice, *split_jaccard;   /* [n_splits] of the maps and selections of two halves */
+    double *split_r, *split_dice, *split_jaccard; /* [n_splits] of the maps and selections of two halves */
     double chance_dice, chance_jaccard;
 } localizer_heldout;
 
@@ -104,8 +106,8 @@ typedef struct {
     double unmatched_r;              /* r between the selecting and the plain t map */
     size_t n_permutations;           /* of --test permutation; else 0 */
     size_t n_maps;
-    size_t n_nan, n_infinite; /* units without variance: t NaN, or ±inf (kept out) */
-    size_t *infinite;         /* [n_infinite] number of the unit, taps in order */
+    size_t n_nan, n_infinite;          /* units without variance: t NaN, or ±inf (kept out) */
+    size_t *infinite;                  /* [n_infinite] number of the unit, taps in order */
     size_t n_controls, controls_short; /* sets; (set, tap) pairs with fewer units left than were to be drawn */
     localizer_heldout *heldout;        /* NULL: not asked for, or not possible (heldout_why) */
     char heldout_why[192];
@@ -152,12 +154,12 @@ void localize_data_free(localize_data *d);
 int localize_pairs(size_t *pair_pos, size_t *pair_neg, size_t *pairs, const int8_t *condition, const int32_t *tokens,
                    size_t n, int32_t most, uint64_t seed, err *e);
 
-/* Halves [n] (0, 1) of all items: whole groups, and of every condition as equal a number as groups allow; random by seed
- * and number. A group of more than a tenth of the items is none. */
+/* Halves [n] (0, 1) of all items: whole groups, and of every condition as equal a number as groups allow; random by
+ * seed and number. A group of more than a tenth of the items is none. */
 int localize_halves(uint8_t *half, const localize_input *in, uint64_t seed, uint32_t number, err *e);
 
-/* The selection beside that of another localizer file over the taps that both have: 2|A and B|/(|A|+|B|), |A and B|/|A or B|,
- * r of the t maps, and what chance gives for sets of these sizes. ERR_INPUT: no tap in common, other widths. */
+/* The selection beside that of another localizer file over the taps that both have: 2|A and B|/(|A|+|B|), |A and B|/|A
+ * or B|, r of the t maps, and what chance gives for sets of these sizes. ERR_INPUT: no tap in common, other widths. */
 typedef struct {
     size_t units, selected, other_selected, common;
     double dice, jaccard, r, chance_dice, chance_jaccard;

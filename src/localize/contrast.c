@@ -71,7 +71,8 @@ static bool signed_names(int8_t *out, const char *const *condition, size_t n, co
             size_t length = strcspn(at, "+-()");
             if (length == 0 || !count_of(condition, n, at, length)) return false;
             for (size_t i = 0; i < n; i++)
-                if (condition[i] && strlen(condition[i]) == length && memcmp(condition[i], at, length) == 0 && out[i] >= 0)
+                if (condition[i] && strlen(condition[i]) == length && memcmp(condition[i], at, length) == 0 &&
+                    out[i] >= 0)
                     return false;
             mark(out, condition, n, at, length, !minus);
             name_next = false;

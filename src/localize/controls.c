@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Control units (METHODS 6.6, C1): as many as are selected, tap by tap, at random from those that are not; and the choice of
- * what a product calls selected. */
+/* Control units (METHODS 6.6, C1): as many as are selected, tap by tap, at random from those that are not; and the
+ * choice of what a product calls selected. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,8 @@ int controls_of(uint8_t *control, size_t *missing, const uint8_t *selected, cons
         memcpy(order, left, n * sizeof *order);
         rng_shuffle(order, n, seed, RNG_CONTROLS, (uint32_t)c, tap);
         memset(control + c * d, 0, d);
-        for (size_t i = 0; i < wanted && i < n; i++) control[c * d + order[i]] = 1;
+        for (size_t i = 0; i < wanted && i < n; i++)
+            control[c * d + order[i]] = 1;
         *missing += wanted > n;
     }
     status = 0;
@@ -37,7 +38,8 @@ int controls_draw(localizer *l, const localize_options *o, err *e)
     for (size_t k = 0; k < l->n_taps; k++) {
         localizer_tap *t = &l->taps[k];
         if (!(t->control = mem_new(o->controls * t->d, 1, e))) return -1;
-        if (controls_of(t->control, &l->controls_short, t->selected, t->t, t->d, (uint32_t)k, o->controls, o->seed, e)) return -1;
+        if (controls_of(t->control, &l->controls_short, t->selected, t->t, t->d, (uint32_t)k, o->controls, o->seed, e))
+            return -1;
     }
     l->n_controls = o->controls;
     return 0;
@@ -53,7 +55,8 @@ int localizer_choose(localizer *l, long which, err *e)
         localizer_tap *t = &l->taps[k];
         t->n_selected = 0;
         for (size_t u = 0; u < t->d; u++) {
-            t->selected[u] = which == UNITS_COMPLEMENT ? !t->selected[u] && isfinite(t->t[u]) : t->control[(size_t)which * t->d + u];
+            t->selected[u] =
+                which == UNITS_COMPLEMENT ? !t->selected[u] && isfinite(t->t[u]) : t->control[(size_t)which * t->d + u];
             t->n_selected += t->selected[u];
         }
         l->n_selected += t->n_selected;

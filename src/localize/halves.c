@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Random halves of the items. Sentences and the jabberwocky made from them are one group and go together; every condition is
- * cut as evenly as the groups allow. */
+/* Random halves of the items. Sentences and the jabberwocky made from them are one group and go together; every
+ * condition is cut as evenly as the groups allow. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,8 @@ static size_t number_units(size_t *unit, size_t *of_group, size_t *size, const l
     size_t n = 0;
     for (size_t i = 0; in->group && i < in->n; i++)
         if (in->group[i] >= 0) size[in->group[i]]++;
-    for (size_t g = 0; g < groups; g++) of_group[g] = SIZE_MAX;
+    for (size_t g = 0; g < groups; g++)
+        of_group[g] = SIZE_MAX;
     for (size_t i = 0; i < in->n; i++) {
         size_t g = in->group && in->group[i] >= 0 ? (size_t)in->group[i] : SIZE_MAX;
         if (g == SIZE_MAX || size[g] * LARGEST_SHARE > in->n) {
@@ -41,9 +42,11 @@ static void fill_halves(uint8_t *of_unit, const size_t *first, const size_t *mem
     for (size_t k = 0; k < units; k++) {
         size_t u = order[k];
         long lean = 0;
-        for (size_t j = first[u]; j < first[u + 1]; j++) lean += balance[kind_of(in, member[j])];
+        for (size_t j = first[u]; j < first[u + 1]; j++)
+            lean += balance[kind_of(in, member[j])];
         of_unit[u] = lean > 0 ? 1 : lean < 0 ? 0 : (uint8_t)(k % 2);
-        for (size_t j = first[u]; j < first[u + 1]; j++) balance[kind_of(in, member[j])] += of_unit[u] ? -1 : 1;
+        for (size_t j = first[u]; j < first[u + 1]; j++)
+            balance[kind_of(in, member[j])] += of_unit[u] ? -1 : 1;
     }
 }
 
@@ -60,13 +63,18 @@ int localize_halves(uint8_t *half, const localize_input *in, uint64_t seed, uint
     int status = -1;
     if (!unit || !of_group || !size || !first || !member || !order || !of_unit || !balance) goto done;
     size_t units = number_units(unit, of_group, size, in, groups);
-    for (size_t i = 0; i < n; i++) first[unit[i] + 2]++;
-    for (size_t u = 1; u < units; u++) first[u + 1] += first[u];
-    for (size_t i = 0; i < n; i++) member[first[unit[i] + 1]++] = i;
-    for (size_t u = 0; u < units; u++) order[u] = u;
+    for (size_t i = 0; i < n; i++)
+        first[unit[i] + 2]++;
+    for (size_t u = 1; u < units; u++)
+        first[u + 1] += first[u];
+    for (size_t i = 0; i < n; i++)
+        member[first[unit[i] + 1]++] = i;
+    for (size_t u = 0; u < units; u++)
+        order[u] = u;
     rng_shuffle(order, units, seed, RNG_SPLITS, number, DRAW_HALVES);
     fill_halves(of_unit, first, member, units, order, balance, in);
-    for (size_t i = 0; i < n; i++) half[i] = of_unit[unit[i]];
+    for (size_t i = 0; i < n; i++)
+        half[i] = of_unit[unit[i]];
     status = 0;
 done:
     free(unit);

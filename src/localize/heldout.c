@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the selected units do on items that did not select them (METHODS 6.4, 6.5): one split fixed beforehand; the first half
- * selects, the second is reported. The p is that of a test over held-out items, and beside it that of permuted labels with the
- * units selected anew each time. (Items that select and test at once reject always; repeated splits are not samples.) */
+/* What the selected units do on items that did not select them (METHODS 6.4, 6.5): one split fixed beforehand; the
+ * first half selects, the second is reported. The p is that of a test over held-out items, and beside it that of
+ * permuted labels with the units selected anew each time. (Items that select and test at once reject always; repeated
+ * splits are not samples.) */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,8 @@ int heldout_split(heldout_space *s, uint32_t number, err *e)
 {
     size_t n = s->m->n_pos + s->m->n_neg;
     if (localize_halves(s->half, s->in, s->o->seed, number, e)) return -1;
-    for (int k = 0; k < 2; k++) s->part[k].n = s->part[k].pos = 0;
+    for (int k = 0; k < 2; k++)
+        s->part[k].n = s->part[k].pos = 0;
     for (size_t i = 0; i < n; i++) {
         bool positive = i < s->m->n_pos;
         size_t item = positive ? s->m->pos[i] : s->m->neg[i - s->m->n_pos];
@@ -41,7 +43,8 @@ int heldout_split(heldout_space *s, uint32_t number, err *e)
         h->tokens[h->n++] = s->in->tokens ? s->in->tokens[item] : 0;
         h->pos += positive;
     }
-    for (int k = 0; k < 2; k++) unit_axis(s->part[k].axis, s->part[k].tokens, s->part[k].n);
+    for (int k = 0; k < 2; k++)
+        unit_axis(s->part[k].axis, s->part[k].tokens, s->part[k].n);
     return 0;
 }
 
@@ -52,7 +55,8 @@ static bool halves_will_do(const heldout_space *s)
     return true;
 }
 
-int heldout_map(double *t, const heldout_space *s, int which, const uint8_t *label, const double *tokens, size_t count, err *e)
+int heldout_map(double *t, const heldout_space *s, int which, const uint8_t *label, const double *tokens, size_t count,
+                err *e)
 {
     const half_items *h = &s->part[which];
     design_items v = { s->in, h->n, h->item, s->m->covariate ? h->tokens : NULL, h->axis, s->o->absolute };
@@ -103,11 +107,12 @@ void heldout_values(double *value, const heldout_space *s, const uint8_t *select
 }
 
 t_result heldout_test(const heldout_space *s, const double *value, const uint8_t *label, const double *tokens, size_t n,
-                               double *work)
+                      double *work)
 {
     double *v = work, *c = v + n;
     size_t pos = 0, neg = 0, n_pos = 0;
-    for (size_t i = 0; i < n; i++) n_pos += label[i];
+    for (size_t i = 0; i < n; i++)
+        n_pos += label[i];
     for (size_t i = 0; i < n; i++) {
         size_t at = label[i] ? pos++ : n_pos + neg++;
         v[at] = value[i];
@@ -215,15 +220,20 @@ static int heldout_new(localizer_heldout **out, const heldout_space *s, err *e)
     h->n_splits = splits;
     h->covariate = s->m->covariate;
     return h->selected && h->null_t && h->null_largest && h->control_t && h->item && h->value && h->profile_label &&
-           h->profile_n && h->profile_mean && h->profile_lo && h->profile_hi && h->split_r && h->split_dice && h->split_jaccard ? 0 : -1;
+                   h->profile_n && h->profile_mean && h->profile_lo && h->profile_hi && h->split_r && h->split_dice &&
+                   h->split_jaccard
+               ? 0
+               : -1;
 }
 
 void heldout_free(localizer_heldout *h)
 {
     if (!h) return;
-    void *owned[] = { h->selected, h->null_t, h->null_largest, h->control_t, h->item, h->value, h->profile_label, h->profile_n,
-                      h->profile_mean, h->profile_lo, h->profile_hi, h->split_r, h->split_dice, h->split_jaccard };
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+    void *owned[] = { h->selected,   h->null_t,        h->null_largest, h->control_t,    h->item,
+                      h->value,      h->profile_label, h->profile_n,    h->profile_mean, h->profile_lo,
+                      h->profile_hi, h->split_r,       h->split_dice,   h->split_jaccard };
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        free(owned[i]);
     free(h);
 }
 

@@ -22,7 +22,7 @@ typedef struct {
     localize_options pick; /* how a half selects */
     const t_map *m;        /* the map that selects: its items and covariate */
     size_t units;
-    uint8_t *half;         /* [in->n] */
+    uint8_t *half; /* [in->n] */
     half_items part[2];
     double *centre, *scale, *work;
 } heldout_space;
@@ -39,11 +39,13 @@ static inline double item_value(const heldout_space *s, const localize_tap *tap,
 }
 
 int heldout_split(heldout_space *s, uint32_t number, err *e);
-int heldout_map(double *t, const heldout_space *s, int which, const uint8_t *label, const double *tokens, size_t count, err *e);
+int heldout_map(double *t, const heldout_space *s, int which, const uint8_t *label, const double *tokens, size_t count,
+                err *e);
 /* value [n]: mean z of the selected units in each item. */
 void heldout_values(double *value, const heldout_space *s, const uint8_t *selected, const size_t *item, size_t n);
 /* The test of values [n] under label and, with the covariate, tokens; work [2n]. */
-t_result heldout_test(const heldout_space *s, const double *value, const uint8_t *label, const double *tokens, size_t n, double *work);
+t_result heldout_test(const heldout_space *s, const double *value, const uint8_t *label, const double *tokens, size_t n,
+                      double *work);
 double largest_of(const double *t, size_t n);
 /* reselect.c: null_* and the p's of out. */
 int heldout_permute(localizer_heldout *out, const heldout_space *s, err *e);

@@ -200,7 +200,8 @@ static int add_rest(localizer *l, const localize_input *in, const t_map *m, cons
     if (o->test == LOCALIZE_PERMUTATION) l->n_permutations = o->permutations;
     if (add_activation_map(l, in, m, o, e) || controls_draw(l, o, e)) return -1;
     if (l->controls_short)
-        log_warn("%zu draws of control units in a tap found fewer units left than are selected there", l->controls_short);
+        log_warn("%zu draws of control units in a tap found fewer units left than are selected there",
+                 l->controls_short);
     if (!o->split_half) return 0;
     if (two_sets(o)) return heldout_make(l, m, in, o, e);
     snprintf(l->heldout_why, sizeof l->heldout_why, "halves are for tests of two sets of items, welch and permutation");
@@ -276,8 +277,8 @@ void localizer_free(localizer *l)
     if (!l) return;
     for (size_t k = 0; k < l->n_taps; k++) {
         localizer_tap *t = &l->taps[k];
-        void *owned[] = { t->name,     t->t,        t->p,       t->log_p,     t->q,           t->dof,
-                          t->mean_pos, t->mean_neg, t->t_plain, t->t_matched, t->t_covariate, t->selected,
+        void *owned[] = { t->name,         t->t,        t->p,       t->log_p,     t->q,           t->dof,
+                          t->mean_pos,     t->mean_neg, t->t_plain, t->t_matched, t->t_covariate, t->selected,
                           t->t_activation, t->control };
         for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
             free(owned[i]);

@@ -106,7 +106,7 @@ static size_t top_of(size_t count, const localize_options *o)
 
 /* Selects in one pool of units [first, first + count); how many more it was asked for than there are. */
 static size_t select_pool(uint8_t *selected, const double *t, const double *q, ranked *list, size_t first, size_t count,
-                        const localize_options *o)
+                          const localize_options *o)
 {
     size_t n = 0, begin = 0, end = 0;
     for (size_t u = first; u < first + count; u++) {

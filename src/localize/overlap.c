@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How alike two selections are: of two random halves (METHODS 6.4), of two stimulus sets. Beside each measure, what two sets
- * of these sizes share by chance. */
+/* How alike two selections are: of two random halves (METHODS 6.4), of two stimulus sets. Beside each measure, what two
+ * sets of these sizes share by chance. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,9 @@ int heldout_stability(localizer_heldout *out, heldout_space *s, double *t, err *
         for (int h = 0; h < 2; h++) {
             double *map = t + (size_t)h * s->units;
             if (heldout_map(map, s, h, s->part[h].label, s->part[h].tokens, 1, e)) goto done;
-            if (select_units(selected + (size_t)h * s->units, map, NULL, s->in, s->units, &s->pick, NULL, e) == SIZE_MAX) goto done;
+            if (select_units(selected + (size_t)h * s->units, map, NULL, s->in, s->units, &s->pick, NULL, e) ==
+                SIZE_MAX)
+                goto done;
         }
         overlap_of(&o, selected, selected + s->units, s->units);
         overlap_end(&o);

@@ -14,7 +14,8 @@ static int deal(uint8_t *label, double *tokens, const t_map *m, const double *ow
 {
     size_t n = m->n_pos + m->n_neg, *order = mem_new(n, sizeof *order, e);
     if (!order) return -1;
-    for (size_t i = 0; i < n; i++) order[i] = i;
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
     if (number) rng_shuffle(order, n, seed, RNG_SPLITS, (uint32_t)number, DRAW_LABELS);
     for (size_t i = 0; i < n; i++) {
         label[i] = order[i] < m->n_pos;
@@ -29,7 +30,8 @@ static void count_larger(uint32_t *larger, const double *t, const t_map *m, size
 #pragma omp parallel for schedule(static) num_threads(threads_count())
     for (size_t u = 0; u < units; u++) {
         double own = fabs(m->result[u].t) * (1 - 1e-9); /* equal ones differ by rounding */
-        for (size_t k = 0; k < many; k++) larger[u] += fabs(t[k * units + u]) >= own;
+        for (size_t k = 0; k < many; k++)
+            larger[u] += fabs(t[k * units + u]) >= own;
     }
 }
 
@@ -43,8 +45,10 @@ int map_permute(t_map *m, const localize_input *in, size_t units, const localize
     uint32_t *larger = mem_new(units, sizeof *larger, e);
     int status = -1;
     if (!item || !own || !axis || !tokens || !t || !label || !larger) goto done;
-    for (size_t i = 0; i < n; i++) item[i] = i < m->n_pos ? m->pos[i] : m->neg[i - m->n_pos];
-    for (size_t i = 0; i < n; i++) own[i] = in->tokens ? in->tokens[item[i]] : 0;
+    for (size_t i = 0; i < n; i++)
+        item[i] = i < m->n_pos ? m->pos[i] : m->neg[i - m->n_pos];
+    for (size_t i = 0; i < n; i++)
+        own[i] = in->tokens ? in->tokens[item[i]] : 0;
     unit_axis(axis, own, n);
     design_items v = { in, n, item, m->covariate ? own : NULL, axis, o->absolute };
     for (size_t k = 1; k <= o->permutations; k += AT_ONCE) {

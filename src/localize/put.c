@@ -77,11 +77,12 @@ int localizer_put(store *s, const localizer *l, const char *contrast, const char
     const struct {
         const char *name;
         size_t value;
-    } counts[] = { { "n_selected", l->n_selected }, { "units", l->units },       { "items_pos", l->items_pos },
-                   { "items_neg", l->items_neg },   { "used_pos", l->used_pos }, { "used_neg", l->used_neg },
-                   { "pairs", l->pairs },           { "n_nan", l->n_nan },       { "n_infinite", l->n_infinite },
-                   { "n_maps", l->n_maps },         { "n_controls", l->n_controls },
-                   { "n_permutations", l->n_permutations } };
+    } counts[] = { { "n_selected", l->n_selected }, { "units", l->units },
+                   { "items_pos", l->items_pos },   { "items_neg", l->items_neg },
+                   { "used_pos", l->used_pos },     { "used_neg", l->used_neg },
+                   { "pairs", l->pairs },           { "n_nan", l->n_nan },
+                   { "n_infinite", l->n_infinite }, { "n_maps", l->n_maps },
+                   { "n_controls", l->n_controls }, { "n_permutations", l->n_permutations } };
     const struct {
         const char *name;
         double value;
@@ -94,12 +95,9 @@ int localizer_put(store *s, const localizer *l, const char *contrast, const char
                   { "r_unmatched", l->unmatched_r } };
     const struct {
         const char *name, *value;
-    } texts[] = { { "contrast", contrast },
-                  { "selection", select },
-                  { "test", test },
-                  { "match", localize_match_name(l->used) },
-                  { "match_note", l->why },
-                  { "heldout_note", l->heldout_why } };
+    } texts[] = { { "contrast", contrast }, { "selection", select },
+                  { "test", test },         { "match", localize_match_name(l->used) },
+                  { "match_note", l->why }, { "heldout_note", l->heldout_why } };
     for (size_t k = 0; k < l->n_taps; k++)
         if (put_tap(s, &l->taps[k], l->n_controls, e)) return -1;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)

@@ -11,20 +11,31 @@ static int put_numbers(store *s, const localizer_heldout *h, err *e)
     const struct {
         const char *name;
         int64_t value;
-    } counts[] = { { "select_pos", (int64_t)h->select_pos }, { "select_neg", (int64_t)h->select_neg },
-                   { "report_pos", (int64_t)h->report_pos }, { "report_neg", (int64_t)h->report_neg },
-                   { "n_selected", (int64_t)h->n_selected }, { "covariate", h->covariate },
-                   { "n_permutations", (int64_t)h->n_permutations }, { "n_controls", (int64_t)h->n_controls },
+    } counts[] = { { "select_pos", (int64_t)h->select_pos },
+                   { "select_neg", (int64_t)h->select_neg },
+                   { "report_pos", (int64_t)h->report_pos },
+                   { "report_neg", (int64_t)h->report_neg },
+                   { "n_selected", (int64_t)h->n_selected },
+                   { "covariate", h->covariate },
+                   { "n_permutations", (int64_t)h->n_permutations },
+                   { "n_controls", (int64_t)h->n_controls },
                    { "n_splits", (int64_t)h->n_splits } };
     const struct {
         const char *name;
         double value;
-    } reals[] = { { "t", h->test.t }, { "dof", h->test.dof }, { "p", h->test.p }, { "log_p", h->test.log_p },
-                  { "mean_pos", h->mean_pos }, { "mean_neg", h->mean_neg }, { "difference", h->difference },
+    } reals[] = { { "t", h->test.t },
+                  { "dof", h->test.dof },
+                  { "p", h->test.p },
+                  { "log_p", h->test.log_p },
+                  { "mean_pos", h->mean_pos },
+                  { "mean_neg", h->mean_neg },
+                  { "difference", h->difference },
                   { "p_permutation", h->n_permutations ? h->p_permutation : (double)NAN },
-                  { "largest_t", h->largest }, { "p_largest", h->n_permutations ? h->p_largest : (double)NAN },
+                  { "largest_t", h->largest },
+                  { "p_largest", h->n_permutations ? h->p_largest : (double)NAN },
                   { "p_control", h->n_controls ? h->p_control : (double)NAN },
-                  { "chance_dice", h->chance_dice }, { "chance_jaccard", h->chance_jaccard } };
+                  { "chance_dice", h->chance_dice },
+                  { "chance_jaccard", h->chance_jaccard } };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (store_set_int(s, "/heldout", counts[i].name, counts[i].value, e)) return -1;
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
@@ -44,8 +55,11 @@ static int put_items(store *s, const localizer_heldout *h, const localize_data *
         id[i] = d->id[h->item[i]];
         condition[i] = label >= 0 ? (char *)(uintptr_t)d->labels[label] : none;
     }
-    status = store_put_text(s, "/heldout/item/id", id, n, e) || store_put_text(s, "/heldout/item/condition", condition, n, e) ||
-             store_put_f8(s, "/heldout/item/value", h->value, n, e) ? -1 : 0;
+    status = store_put_text(s, "/heldout/item/id", id, n, e) ||
+                     store_put_text(s, "/heldout/item/condition", condition, n, e) ||
+                     store_put_f8(s, "/heldout/item/value", h->value, n, e)
+                 ? -1
+                 : 0;
 done:
     free(id);
     free(condition);
@@ -67,7 +81,9 @@ static int put_profile(store *s, const localizer_heldout *h, const localize_data
                          store_put_i4(s, "/heldout/profile/n", items, n, e) ||
                          store_put_f8(s, "/heldout/profile/mean", h->profile_mean, n, e) ||
                          store_put_f8(s, "/heldout/profile/lo", h->profile_lo, n, e) ||
-                         store_put_f8(s, "/heldout/profile/hi", h->profile_hi, n, e)) ? 0 : -1;
+                         store_put_f8(s, "/heldout/profile/hi", h->profile_hi, n, e))
+                 ? 0
+                 : -1;
 done:
     free(name);
     free(items);
@@ -96,8 +112,10 @@ int localizer_put_heldout(store *s, const localizer *l, const localize_data *d, 
     if (h->n_controls && store_put_f8(s, "/heldout/control_t", h->control_t, h->n_controls, e)) return -1;
     if (!h->n_splits) return 0;
     return store_put_f8(s, "/heldout/split_r", h->split_r, h->n_splits, e) ||
-           store_put_f8(s, "/heldout/split_dice", h->split_dice, h->n_splits, e) ||
-           store_put_f8(s, "/heldout/split_jaccard", h->split_jaccard, h->n_splits, e) ? -1 : 0;
+                   store_put_f8(s, "/heldout/split_dice", h->split_dice, h->n_splits, e) ||
+                   store_put_f8(s, "/heldout/split_jaccard", h->split_jaccard, h->n_splits, e)
+               ? -1
+               : 0;
 }
 
 int localizer_put_overlap(store *s, const char *const *names, const localizer_overlap *o, size_t n, err *e)
@@ -116,7 +134,8 @@ int localizer_put_overlap(store *s, const char *const *names, const localizer_ov
     for (size_t k = 0; n && k < sizeof columns / sizeof *columns; k++) {
         char name[64];
         snprintf(name, sizeof name, "/against/%s", columns[k].name);
-        for (size_t i = 0; i < n; i++) memcpy(&column[i], (const char *)&o[i] + columns[k].at, sizeof *column);
+        for (size_t i = 0; i < n; i++)
+            memcpy(&column[i], (const char *)&o[i] + columns[k].at, sizeof *column);
         if (store_put_f8(s, name, column, n, e)) goto done;
     }
     status = 0;

@@ -143,7 +143,8 @@ static int number_labels(localize_data *d, const char *const *name, err *e)
         size_t k = 0;
         d->label[i] = -1;
         if (!name[i] || !*name[i]) continue;
-        while (k < m && !str_same(d->labels[k], name[i])) k++;
+        while (k < m && !str_same(d->labels[k], name[i]))
+            k++;
         if (k == m && !(d->labels[m++] = arena_text(d->memory, name[i], strlen(name[i]), e))) return -1;
         d->label[i] = (int32_t)k;
     }
@@ -162,7 +163,8 @@ static int number_groups(localize_data *d, const stimuli *s, err *e)
         size_t k = 0;
         d->group[i] = -1;
         if (!name || !*name) continue;
-        while (k < m && !str_same(known[k], name)) k++;
+        while (k < m && !str_same(known[k], name))
+            k++;
         if (k == m) known[m++] = name;
         d->group[i] = (int32_t)k;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The held-out test under permuted labels, the units selected anew each time (METHODS 6.4, C4 of 6.6). Labels are dealt anew
- * within each half; with the covariate, label and token count together over residuals (designs.c). */
+/* The held-out test under permuted labels, the units selected anew each time (METHODS 6.4, C4 of 6.6). Labels are dealt
+ * anew within each half; with the covariate, label and token count together over residuals (designs.c). */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -9,9 +9,11 @@
 
 enum { AT_ONCE = 32 };
 
-static void deal_half(const half_items *h, uint8_t *label, double *tokens, size_t *order, size_t number, uint32_t what, uint64_t seed)
+static void deal_half(const half_items *h, uint8_t *label, double *tokens, size_t *order, size_t number, uint32_t what,
+                      uint64_t seed)
 {
-    for (size_t i = 0; i < h->n; i++) order[i] = i;
+    for (size_t i = 0; i < h->n; i++)
+        order[i] = i;
     rng_shuffle(order, h->n, seed, RNG_SPLITS, (uint32_t)number, what);
     for (size_t i = 0; i < h->n; i++) {
         label[i] = h->label[order[i]];
@@ -43,7 +45,8 @@ static int worker_new(worker *w, const heldout_space *s, err *e)
 static void worker_free(worker *w)
 {
     void *all[] = { w->label, w->selected, w->tokens, w->value, w->work, w->order };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
 }
 
 /* Permutation `number`, its map t [units] over the first half: the test over the second. */
@@ -53,15 +56,17 @@ static int permuted_test(double *out, const heldout_space *s, worker *w, const d
     double along = 0;
     if (select_units(w->selected, t, NULL, s->in, s->units, &s->pick, NULL, e) == SIZE_MAX) return -1;
     heldout_values(w->value, s, w->selected, h->item, h->n);
-    for (size_t i = 0; i < h->n; i++) along += h->axis[i] * w->value[i]; /* residuals, as in designs.c */
-    for (size_t i = 0; s->m->covariate && i < h->n; i++) w->value[i] -= along * h->axis[i];
+    for (size_t i = 0; i < h->n; i++)
+        along += h->axis[i] * w->value[i]; /* residuals, as in designs.c */
+    for (size_t i = 0; s->m->covariate && i < h->n; i++)
+        w->value[i] -= along * h->axis[i];
     deal_half(h, w->label, w->tokens, w->order, number, DRAW_SECOND_HALF, s->o->seed);
     *out = heldout_test(s, w->value, w->label, w->tokens, h->n, w->work).t;
     return 0;
 }
 
 typedef struct {
-    uint8_t *label;   /* [AT_ONCE × items of the first half] */
+    uint8_t *label;     /* [AT_ONCE × items of the first half] */
     double *tokens, *t; /* the same; [AT_ONCE×units] */
     worker *own;
 } permute_space;
@@ -80,7 +85,8 @@ static int permute_new(permute_space *p, const heldout_space *s, err *e)
 
 static void permute_free(permute_space *p)
 {
-    for (int k = 0; p->own && k < threads_count(); k++) worker_free(&p->own[k]);
+    for (int k = 0; p->own && k < threads_count(); k++)
+        worker_free(&p->own[k]);
     free(p->own);
     free(p->label);
     free(p->tokens);
@@ -88,11 +94,13 @@ static void permute_free(permute_space *p)
 }
 
 /* Permutations first ... first + many - 1. */
-static int permute_some(localizer_heldout *out, const heldout_space *s, permute_space *p, size_t first, size_t many, err *e)
+static int permute_some(localizer_heldout *out, const heldout_space *s, permute_space *p, size_t first, size_t many,
+                        err *e)
 {
     size_t n = s->part[0].n;
     for (size_t i = 0; i < many; i++)
-        deal_half(&s->part[0], p->label + i * n, p->tokens + i * n, p->own[0].order, first + i, DRAW_FIRST_HALF, s->o->seed);
+        deal_half(&s->part[0], p->label + i * n, p->tokens + i * n, p->own[0].order, first + i, DRAW_FIRST_HALF,
+                  s->o->seed);
     if (heldout_map(p->t, s, 0, p->label, p->tokens, many, e)) return -1;
 #pragma omp parallel for schedule(dynamic) num_threads(threads_count())
     for (size_t i = 0; i < many; i++) {

@@ -54,12 +54,14 @@ static int read_value(size_t *value, size_t key, const char *given, const char *
     if (keys[key].words) {
         int number = word_number(keys[key].words, given);
         if (number < 0)
-            return err_set(e, ERR_USAGE, "--arch %s: %s is one of %s, not '%s'", text, keys[key].key, keys[key].words, given);
+            return err_set(e, ERR_USAGE, "--arch %s: %s is one of %s, not '%s'", text, keys[key].key, keys[key].words,
+                           given);
         *value = (size_t)number;
         return 0;
     }
     if (parse_size(given, value) || *value < 1 || *value > LARGEST)
-        return err_set(e, ERR_USAGE, "--arch %s: %s is a whole number from 1 to %d, not '%s'", text, keys[key].key, LARGEST, given);
+        return err_set(e, ERR_USAGE, "--arch %s: %s is a whole number from 1 to %d, not '%s'", text, keys[key].key,
+                       LARGEST, given);
     return 0;
 }
 
@@ -85,8 +87,10 @@ static int read_key(sizes *s, const family *f, char *part, const char *text, err
     }
     err_set(e, ERR_USAGE, "--arch %s: unknown key '%s'", text, part);
     const char *nearest = str_nearest(part, words);
-    if (nearest) err_hint(e, "did you mean %s?", nearest);
-    else err_hint(e, "keys are %stokenizer", known.at ? known.at : "");
+    if (nearest)
+        err_hint(e, "did you mean %s?", nearest);
+    else
+        err_hint(e, "keys are %stokenizer", known.at ? known.at : "");
     free(known.at);
     return -1;
 }
@@ -94,7 +98,9 @@ static int read_key(sizes *s, const family *f, char *part, const char *text, err
 /* What is not said: a small transformer, or SUMA as published. */
 static sizes fallback(const family *f)
 {
-    sizes s = { .layers = 4, .width = 128, .heads = 4, .vocabulary = 257, .context = 512, .cycles = 1, .residual = 1, .mlp = 1 };
+    sizes s = {
+        .layers = 4, .width = 128, .heads = 4, .vocabulary = 257, .context = 512, .cycles = 1, .residual = 1, .mlp = 1
+    };
     if (f == &family_suma)
         s = (sizes){ .layers = 1, .width = 4096, .vocabulary = 257, .context = 4096, .cycles = 2, .residual = 1 };
     return s;
@@ -114,7 +120,8 @@ static int configure(model_config *c, const sizes *s, const char *text, err *e)
     c->residual = s->residual;
     c->mlp = s->mlp;
     if (c->width % c->heads)
-        return err_set(e, ERR_USAGE, "--arch %s: width %zu cannot be divided among %zu heads", text, c->width, c->heads);
+        return err_set(e, ERR_USAGE, "--arch %s: width %zu cannot be divided among %zu heads", text, c->width,
+                       c->heads);
     if (c->inner && !c->mlp) {
         err_set(e, ERR_USAGE, "--arch %s: inner is the width of an MLP, and there is none", text);
         return err_hint(e, "add mlp=yes");
@@ -137,11 +144,14 @@ static char *identity(const model_config *c, uint64_t seed, err *e)
 {
     unsigned long long number = seed;
     if (c->family == &family_suma)
-        return str_format(e, "suma,d=%zu,heads=%zu,cycles=%zu,attention=%s,residual=%s,mlp=%s,inner=%zu,vocab=%zu,context=%zu, seed %llu",
+        return str_format(e,
+                          "suma,d=%zu,heads=%zu,cycles=%zu,attention=%s,residual=%s,mlp=%s,inner=%zu,vocab=%zu,context="
+                          "%zu, seed %llu",
                           c->width, c->heads, c->cycles, attend_name(c->attention), c->residual ? "yes" : "no",
                           c->mlp ? "yes" : "no", c->inner, c->vocabulary, c->context, number);
     return str_format(e, "%s,layers=%zu,width=%zu,heads=%zu,kv-heads=%zu,inner=%zu,vocab=%zu,context=%zu, seed %llu",
-                      c->family->name, c->layers, c->width, c->heads, c->kv_heads, c->inner, c->vocabulary, c->context, number);
+                      c->family->name, c->layers, c->width, c->heads, c->kv_heads, c->inner, c->vocabulary, c->context,
+                      number);
 }
 
 int model_architecture(model **out, const char *text, uint64_t seed, err *e)

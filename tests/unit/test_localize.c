@@ -61,7 +61,8 @@ static localize_options options(const char *select, localize_match match)
 static double welch_p(const material *m, size_t unit)
 {
     double a[N / 2], b[N / 2];
-    for (size_t i = 0; i < N; i++) (m->condition[i] ? a : b)[i / 2] = m->a[i * D + unit];
+    for (size_t i = 0; i < N; i++)
+        (m->condition[i] ? a : b)[i / 2] = m->a[i * D + unit];
     return welch(a, N / 2, b, N / 2).p;
 }
 
@@ -325,8 +326,10 @@ static void permuted_labels_give_the_share_of_larger_t(void **state)
         double a[6], b[6];
         size_t na = 0, nb = 0;
         for (int i = 0; i < 6; i++)
-            if (mask >> (5 - i) & 1) a[na++] = x[i];
-            else b[nb++] = x[i];
+            if (mask >> (5 - i) & 1)
+                a[na++] = x[i];
+            else
+                b[nb++] = x[i];
         if (na != 3) continue;
         double t = fabs(welch(a, 3, b, 3).t);
         if (mask == 0x38) observed = t;
@@ -346,7 +349,8 @@ static void planted_units_have_the_smallest_p_there_is(void **state)
 {
     (void)state;
     material *m = noise();
-    for (size_t i = 0; i < N; i++) m->b[i * D + 7] += m->condition[i] ? 2.385f : 0;
+    for (size_t i = 0; i < N; i++)
+        m->b[i * D + 7] += m->condition[i] ? 2.385f : 0;
     localize_options o = options("k:1", MATCH_NONE);
     o.test = LOCALIZE_PERMUTATION;
     o.permutations = 499;
@@ -371,7 +375,8 @@ static void permuted_labels_leave_token_counts_with_the_activations(void **state
     material *m = noise();
     for (uint32_t i = 0; i < N; i++) {
         m->tokens[i] += m->condition[i] ? 0 : 3;
-        for (size_t u = 0; u < D; u++) m->a[i * D + u] -= .5f * (float)m->tokens[i];
+        for (size_t u = 0; u < D; u++)
+            m->a[i * D + u] -= .5f * (float)m->tokens[i];
     }
     localize_options o = options("k:1", MATCH_NONE);
     o.test = LOCALIZE_PERMUTATION;
@@ -438,7 +443,8 @@ static void absolute_values_find_units_that_swing(void **state)
 {
     (void)state;
     material *m = noise();
-    for (size_t i = 0; i < N; i++) m->a[i * D + 9] *= m->condition[i] ? 3 : 1;
+    for (size_t i = 0; i < N; i++)
+        m->a[i * D + 9] *= m->condition[i] ? 3 : 1;
     localize_options o = options("k:1", MATCH_NONE);
     localizer *plain = run(m, o);
     o.absolute = true;
@@ -458,7 +464,8 @@ static void replicated_ranks_take_equal_units_together(void **state)
     (void)state;
     material *m = noise();
     for (size_t i = 0; i < N; i++)
-        for (size_t u = 0; u < 4; u++) m->a[i * D + 30 + u] = (float)m->condition[i] + .1f * (float)(i / 2 % 5);
+        for (size_t u = 0; u < 4; u++)
+            m->a[i * D + 30 + u] = (float)m->condition[i] + .1f * (float)(i / 2 % 5);
     localize_options o = options("k:2", MATCH_NONE);
     o.ranks = true;
     localizer *l = run(m, o);
@@ -481,8 +488,10 @@ static void what_matching_changes_is_told(void **state)
     material *m = noise();
     for (uint32_t i = 0; i < N; i++) {
         m->tokens[i] += m->condition[i] ? 0 : 2;
-        for (size_t u = 0; u < 2; u++) m->a[i * D + u] -= (float)m->tokens[i];
-        for (size_t u = 2; u < 4; u++) m->a[i * D + u] += m->condition[i] ? 3 : 0;
+        for (size_t u = 0; u < 2; u++)
+            m->a[i * D + u] -= (float)m->tokens[i];
+        for (size_t u = 2; u < 4; u++)
+            m->a[i * D + u] += m->condition[i] ? 3 : 0;
     }
     localizer *l = run(m, options("k:4", MATCH_TOKENS));
     assert_true(fabs(l->unmatched - .5) < .26 && l->unmatched_r > .2 && l->unmatched_r < .999);
@@ -500,8 +509,10 @@ static void contrasts_may_add_conditions(void **state)
     static const struct {
         const char *contrast;
         int8_t out[6];
-    } right[] = { { "(S+W)-(J+N)", { 1, 1, 0, 0, 1, -1 } }, { "S+J-W-N", { 1, 0, 1, 0, 1, -1 } },
-                  { "S-W-J+N", { 1, 0, 0, 1, 1, -1 } },     { "S-(W-N)", { 1, 0, -1, 1, 1, -1 } },
+    } right[] = { { "(S+W)-(J+N)", { 1, 1, 0, 0, 1, -1 } },
+                  { "S+J-W-N", { 1, 0, 1, 0, 1, -1 } },
+                  { "S-W-J+N", { 1, 0, 0, 1, 1, -1 } },
+                  { "S-(W-N)", { 1, 0, -1, 1, 1, -1 } },
                   { "S-(J+W+N)", { 1, 0, 0, 0, 1, -1 } } };
     static const char *const wrong[] = { "(S+W)-(S+N)", "S+W", "(S+W-N", "S-X-N", "()", "S+W-J+", "S--N" };
     int8_t out[6];

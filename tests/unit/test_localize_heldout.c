@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Localizer on held-out items: halves keep groups whole and conditions even, the test of the second half is that of its own
- * items and keeps its rate without an effect, permuted labels likewise, profile and stability follow planted truth. */
+/* Localizer on held-out items: halves keep groups whole and conditions even, the test of the second half is that of its
+ * own items and keeps its rate without an effect, permuted labels likewise, profile and stability follow planted truth.
+ */
 #include "check.h"
 
 #include "broca/localize.h"
@@ -34,8 +35,15 @@ static material *noise(uint64_t seed)
     }
     m->taps[0] = (localize_tap){ "h.0", D, m->a };
     m->taps[1] = (localize_tap){ "h.1", D, m->b };
-    m->in = (localize_input){ .n = N, .condition = m->condition, .tokens = m->tokens, .n_taps = 2, .taps = m->taps,
-                              .group = m->group, .label = m->label, .n_labels = KINDS, .labels = names };
+    m->in = (localize_input){ .n = N,
+                              .condition = m->condition,
+                              .tokens = m->tokens,
+                              .n_taps = 2,
+                              .taps = m->taps,
+                              .group = m->group,
+                              .label = m->label,
+                              .n_labels = KINDS,
+                              .labels = names };
     return m;
 }
 
@@ -72,9 +80,11 @@ static void halves_keep_groups_whole_and_conditions_even(void **state)
         for (size_t i = 0; i < N; i++) {
             count[m->label[i]] += half[i];
             for (size_t j = 0; j < i; j++)
-                if (m->label[i] != 1 && m->label[j] != 1 && m->group[i] == m->group[j]) assert_int_equal(half[i], half[j]);
+                if (m->label[i] != 1 && m->label[j] != 1 && m->group[i] == m->group[j])
+                    assert_int_equal(half[i], half[j]);
         }
-        for (size_t k = 0; k < KINDS; k++) assert_int_equal(count[k], N / KINDS / 2);
+        for (size_t k = 0; k < KINDS; k++)
+            assert_int_equal(count[k], N / KINDS / 2);
         if (number) assert_memory_not_equal(half, other, N);
         memcpy(other, half, N);
     }
@@ -90,7 +100,8 @@ static void the_test_is_that_of_the_second_half(void **state)
     material *m = noise(2);
     localize_options o = options("k:6");
     for (size_t i = 0; i < N; i++)
-        for (size_t u = 0; u < 6; u++) m->a[i * D + 2 * u] += m->condition[i] == 1 ? .9f : 0;
+        for (size_t u = 0; u < 6; u++)
+            m->a[i * D + 2 * u] += m->condition[i] == 1 ? .9f : 0;
     localizer *l = run(m, &o);
     const localizer_heldout *h = l->heldout;
     uint8_t half[N];
@@ -115,9 +126,11 @@ static void the_test_is_that_of_the_second_half(void **state)
             continue;
         }
         double all[N];
-        for (size_t i = 0; i < N; i++) all[i] = u < D ? m->a[i * D + u] : m->b[i * D + u - D];
+        for (size_t i = 0; i < N; i++)
+            all[i] = u < D ? m->a[i * D + u] : m->b[i * D + u - D];
         double mean = mean_f8(all, N), sd = sqrt(variance_f8(all, N, 0));
-        for (size_t i = 0; i < N; i++) value[i] += (all[i] - mean) / sd / 6;
+        for (size_t i = 0; i < N; i++)
+            value[i] += (all[i] - mean) / sd / 6;
     }
     size_t na = 0, nb = 0;
     for (size_t i = 0; i < N; i++) {
@@ -147,7 +160,8 @@ static void the_covariate_is_in_both_halves(void **state)
     material *m = noise(12);
     localize_options o = options("k:6");
     o.match = MATCH_COVARIATE;
-    for (uint32_t i = 0; i < N; i++) m->tokens[i] += m->label[i] == 3 ? 2 : 0;
+    for (uint32_t i = 0; i < N; i++)
+        m->tokens[i] += m->label[i] == 3 ? 2 : 0;
     localizer *l = run(m, &o);
     const localizer_heldout *h = l->heldout;
     double largest = -INFINITY, a[N], b[N], ca[N], cb[N];
@@ -164,15 +178,18 @@ static void the_covariate_is_in_both_halves(void **state)
             (m->condition[i] ? ca : cb)[m->condition[i] ? na++ : nb++] = m->tokens[i];
         }
         double t = covariate_t(a, ca, na, b, cb, nb).t;
-        if (u < 2 * D) largest = fmax(largest, t);
-        else assert_near(h->test.t, t, 1e-10);
+        if (u < 2 * D)
+            largest = fmax(largest, t);
+        else
+            assert_near(h->test.t, t, 1e-10);
     }
     assert_near(h->largest, largest, 1e-9);
     localizer_free(l);
     free(m);
 }
 
-/* Every unit carries the same signal: whichever units a permutation selects, its t comes from how it dealt the second half. */
+/* Every unit carries the same signal: whichever units a permutation selects, its t comes from how it dealt the second
+ * half. */
 static void every_permutation_deals_anew(void **state)
 {
     (void)state;
@@ -192,8 +209,8 @@ static void every_permutation_deals_anew(void **state)
     free(m);
 }
 
-/* No effect: 200 data sets, both p's at their rate. (The same items for both would reject nearly always: so it is checked that
- * the selection does look significant on its own items.) */
+/* No effect: 200 data sets, both p's at their rate. (The same items for both would reject nearly always: so it is
+ * checked that the selection does look significant on its own items.) */
 static void without_an_effect_both_p_keep_their_rate(void **state)
 {
     (void)state;
@@ -207,13 +224,16 @@ static void without_an_effect_both_p_keep_their_rate(void **state)
         welch_below += l->heldout->test.p < .05;
         permuted_below += l->heldout->p_permutation <= .05;
         bool any = false;
-        for (size_t u = 0; u < 2 * D; u++) any = any || (l->taps[u / D].selected[u % D] && l->taps[u / D].p[u % D] < .05);
+        for (size_t u = 0; u < 2 * D; u++)
+            any = any || (l->taps[u / D].selected[u % D] && l->taps[u / D].p[u % D] < .05);
         own_below += any;
         localizer_free(l);
-        o.match = MATCH_COVARIATE; /* and with a token count that drives every unit and differs between the conditions */
+        o.match =
+            MATCH_COVARIATE; /* and with a token count that drives every unit and differs between the conditions */
         for (uint32_t i = 0; i < N; i++) {
             m->tokens[i] += m->label[i] == 3 ? 3 : 0;
-            for (size_t u = 0; u < D; u++) m->a[i * D + u] -= .4f * (float)m->tokens[i];
+            for (size_t u = 0; u < D; u++)
+                m->a[i * D + u] -= .4f * (float)m->tokens[i];
         }
         l = run(m, &o);
         assert_true(l->heldout->covariate);
@@ -235,7 +255,8 @@ static void the_profile_is_that_of_held_out_items(void **state)
     material *m = noise(5);
     localize_options o = options("k:5");
     for (size_t i = 0; i < N; i++)
-        for (size_t u = 0; u < 5; u++) m->b[i * D + u] += 1.385f * planted[m->label[i]];
+        for (size_t u = 0; u < 5; u++)
+            m->b[i * D + u] += 1.385f * planted[m->label[i]];
     localizer *l = run(m, &o);
     const localizer_heldout *h = l->heldout;
     assert_int_equal(h->n_profile, KINDS);
@@ -249,7 +270,8 @@ static void the_profile_is_that_of_held_out_items(void **state)
         assert_near(h->profile_mean[k], mean_f8(own, n), 1e-12);
         assert_near(h->profile_hi[k] - h->profile_mean[k], 2.093024054408 * sd / sqrt(20), 1e-9); /* t .975 of 19 */
     }
-    assert_true(h->profile_lo[0] > h->profile_hi[1] && h->profile_lo[1] > h->profile_hi[3] && h->profile_lo[2] > h->profile_hi[3]);
+    assert_true(h->profile_lo[0] > h->profile_hi[1] && h->profile_lo[1] > h->profile_hi[3] &&
+                h->profile_lo[2] > h->profile_hi[3]);
     assert_true(h->profile_lo[1] < h->profile_hi[2] && h->profile_lo[2] < h->profile_hi[1]);
     localizer_free(l);
     free(m);
@@ -267,7 +289,8 @@ static void stability_is_whole_for_planted_units_and_chance_for_noise(void **sta
         const localizer_heldout *h = l->heldout;
         assert_near(h->chance_dice, .2, 1e-12);
         assert_near(h->chance_jaccard, 12. / (2 * 60 - 12), 1e-12);
-        for (size_t k = 0; k < 10; k++) assert_near(h->split_jaccard[k], h->split_dice[k] / (2 - h->split_dice[k]), 1e-12);
+        for (size_t k = 0; k < 10; k++)
+            assert_near(h->split_jaccard[k], h->split_dice[k] / (2 - h->split_dice[k]), 1e-12);
         assert_true(isnan(h->p_permutation));
         dice += mean_f8(h->split_dice, 10) / 40;
         r += mean_f8(h->split_r, 10) / 40;
@@ -278,9 +301,11 @@ static void stability_is_whole_for_planted_units_and_chance_for_noise(void **sta
     assert_near(r, 0, .08);
     material *m = noise(6);
     for (size_t i = 0; i < N; i++)
-        for (size_t u = 0; u < 12; u++) m->a[i * D + u] += m->condition[i] == 1 ? 5 : 0;
+        for (size_t u = 0; u < 12; u++)
+            m->a[i * D + u] += m->condition[i] == 1 ? 5 : 0;
     localizer *l = run(m, &o);
-    for (size_t k = 0; k < 10; k++) assert_true(l->heldout->split_dice[k] == 1 && l->heldout->split_r[k] > .8);
+    for (size_t k = 0; k < 10; k++)
+        assert_true(l->heldout->split_dice[k] == 1 && l->heldout->split_r[k] > .8);
     localizer_free(l);
     free(m);
 }
@@ -365,7 +390,8 @@ static void two_files_are_compared(void **state)
     localizer *l = run(m, &o);
     localizer_overlap with;
     store *s = NULL;
-    if (store_create(&s, path, "localizer", "{}", &e) || localizer_put(s, l, "S-N", "k:10", "welch", &e) || store_commit(s, &e))
+    if (store_create(&s, path, "localizer", "{}", &e) || localizer_put(s, l, "S-N", "k:10", "welch", &e) ||
+        store_commit(s, &e))
         fail_msg("%s", err_text(&e));
     if (localizer_compare(&with, l, path, &e)) fail_msg("%s", err_text(&e));
     assert_true(with.dice == 1 && with.jaccard == 1 && with.r > 1 - 1e-12 && with.units == 2 * D && with.common == 10);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SUMA: the forward pass against its own definition in fp64 (METHODS 7.1-7.3), what its attention can and cannot see, its
- * weights by seed, its folders, and what is refused. */
+/* SUMA: the forward pass against its own definition in fp64 (METHODS 7.1-7.3), what its attention can and cannot see,
+ * its weights by seed, its folders, and what is refused. */
 #include "check.h"
 
 #include "broca/model.h"
@@ -22,7 +22,7 @@ typedef struct {
     bool by_sequence;
 } caught;
 
-static int catch(void *user, size_t sequence, size_t tap, const float *rows, size_t length, size_t width, err *e)
+static int catch (void *user, size_t sequence, size_t tap, const float *rows, size_t length, size_t width, err *e)
 {
     caught *c = user;
     (void)e;
@@ -40,7 +40,8 @@ static void run(const model *m, const int32_t *ids, size_t length, const char *c
 
 static void fill(int32_t *ids, size_t n, uint32_t salt)
 {
-    for (size_t i = 0; i < n; i++) ids[i] = (int32_t)rng_below(7, RNG_SIM_TEXT, (uint32_t)i, salt, 0, VOCABULARY);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = (int32_t)rng_below(7, RNG_SIM_TEXT, (uint32_t)i, salt, 0, VOCABULARY);
 }
 
 /* ---- the definition, row by row in fp64, with weights drawn anew from the generator ---- */
@@ -60,7 +61,8 @@ static void times(double *out, const double *x, size_t rows, size_t columns, uin
     for (size_t i = 0; i < rows; i++) {
         out[i] = 0;
         for (size_t j = 0; j < columns; j++)
-            out[i] += (double)(float)(0.02 * rng_normal(seed, RNG_WEIGHTS, (uint32_t)(i * columns + j), number, 0)) * x[j];
+            out[i] +=
+                (double)(float)(0.02 * rng_normal(seed, RNG_WEIGHTS, (uint32_t)(i * columns + j), number, 0)) * x[j];
         if (number == 2) out[i] *= q_gain;
     }
 }
@@ -68,8 +70,10 @@ static void times(double *out, const double *x, size_t rows, size_t columns, uin
 static void normed(double *out, const double *x, size_t d)
 {
     double sum = 0;
-    for (size_t i = 0; i < d; i++) sum += x[i] * x[i];
-    for (size_t i = 0; i < d; i++) out[i] = x[i] / sqrt(sum / (double)d + 1e-6);
+    for (size_t i = 0; i < d; i++)
+        sum += x[i] * x[i];
+    for (size_t i = 0; i < d; i++)
+        out[i] = x[i] / sqrt(sum / (double)d + 1e-6);
 }
 
 static void weigh(double *w, const double *q, const double *k, const shape *s, size_t t, size_t head)
@@ -78,7 +82,8 @@ static void weigh(double *w, const double *q, const double *k, const shape *s, s
     double total = 0, most = -INFINITY;
     for (size_t j = 0; j <= t; j++) {
         double score = 0;
-        for (size_t i = 0; i < size; i++) score += q[t * WIDEST + head * size + i] * k[j * WIDEST + head * size + i];
+        for (size_t i = 0; i < size; i++)
+            score += q[t * WIDEST + head * size + i] * k[j * WIDEST + head * size + i];
         w[j] = score / sqrt((double)size);
         most = fmax(most, w[j]);
     }
@@ -87,7 +92,8 @@ static void weigh(double *w, const double *q, const double *k, const shape *s, s
         total += w[j];
     }
     if (!str_same(s->attention, "softmax")) total = (double)(t + 1);
-    for (size_t j = 0; j <= t; j++) w[j] /= total;
+    for (size_t j = 0; j <= t; j++)
+        w[j] /= total;
 }
 
 static void gated(double *out, const double *x, const shape *s)
@@ -95,7 +101,8 @@ static void gated(double *out, const double *x, const shape *s)
     static double gate[2 * WIDEST], up[2 * WIDEST];
     times(gate, x, s->inner, s->d, 7, s->seed);
     times(up, x, s->inner, s->d, 8, s->seed);
-    for (size_t i = 0; i < s->inner; i++) up[i] *= gate[i] / (1 + exp(-gate[i]));
+    for (size_t i = 0; i < s->inner; i++)
+        up[i] *= gate[i] / (1 + exp(-gate[i]));
     times(out, up, s->d, s->inner, 9, s->seed);
 }
 
@@ -118,14 +125,17 @@ static void define(const shape *s, const int32_t *ids, size_t n, double *u, doub
             double w[TOKENS], mixed[WIDEST] = { 0 }, *x = h + t * WIDEST, m[WIDEST], y[WIDEST];
             for (size_t i = 0; i < s->d; i++) {
                 weigh(w, q, k, s, t, i / (s->d / s->heads));
-                for (size_t j = 0; j <= t; j++) mixed[i] += w[j] * v[j * WIDEST + i];
+                for (size_t j = 0; j <= t; j++)
+                    mixed[i] += w[j] * v[j * WIDEST + i];
             }
             times(o + t * WIDEST, mixed, s->d, s->d, 5, s->seed);
-            for (size_t i = 0; i < s->d; i++) x[i] = o[t * WIDEST + i] + (s->residual ? x[i] : 0);
+            for (size_t i = 0; i < s->d; i++)
+                x[i] = o[t * WIDEST + i] + (s->residual ? x[i] : 0);
             if (!s->inner) continue;
             normed(y, x, s->d);
             gated(m, y, s);
-            for (size_t i = 0; i < s->d; i++) x[i] = m[i] + (s->residual ? x[i] : 0);
+            for (size_t i = 0; i < s->d; i++)
+                x[i] = m[i] + (s->residual ? x[i] : 0);
         }
     }
 }
@@ -134,11 +144,13 @@ static void compare(const char *what, const float *got, const double *want, size
 {
     double scale = 0;
     for (size_t t = 0; t < n; t++)
-        for (size_t i = 0; i < d; i++) scale = fmax(scale, fabs(want[t * WIDEST + i]));
+        for (size_t i = 0; i < d; i++)
+            scale = fmax(scale, fabs(want[t * WIDEST + i]));
     for (size_t t = 0; t < n; t++)
         for (size_t i = 0; i < d; i++)
             if (!(fabs((double)got[t * d + i] - want[t * WIDEST + i]) <= tolerance * scale))
-                fail_msg("%s: row %zu, unit %zu: %g, expected %g", what, t, i, (double)got[t * d + i], want[t * WIDEST + i]);
+                fail_msg("%s: row %zu, unit %zu: %g, expected %g", what, t, i, (double)got[t * d + i],
+                         want[t * WIDEST + i]);
 }
 
 static void the_forward_pass_is_its_definition(void **state)
@@ -148,7 +160,8 @@ static void the_forward_pass_is_its_definition(void **state)
         shape s;
     } cases[] = {
         { "suma,d=96,heads=12,cycles=1", { 96, 12, 1, 0, "softmax", true, 3 } },
-        { "suma,d=144,heads=18,cycles=2", { 144, 18, 2, 0, "softmax", true, 4 } }, /* one whole group of heads and two more */
+        { "suma,d=144,heads=18,cycles=2",
+          { 144, 18, 2, 0, "softmax", true, 4 } }, /* one whole group of heads and two more */
         { "suma,d=160,heads=32,cycles=3", { 160, 32, 3, 0, "softmax", true, 5 } }, /* heads of 5 */
         { "suma,d=96,heads=2,cycles=2", { 96, 2, 2, 0, "softmax", true, 6 } },     /* few large heads: products */
         { "suma,d=96,heads=2,cycles=2,attention=linear", { 96, 2, 2, 0, "linear", true, 7 } },
@@ -170,7 +183,8 @@ static void the_forward_pass_is_its_definition(void **state)
         model *m = make(arch, cases[k].s.seed);
         define(&cases[k].s, ids, TOKENS, want[0], want[1], want[2]);
         run(m, ids, TOKENS, taps, 3, &c);
-        for (size_t i = 0; i < 3; i++) compare(cases[k].arch, c.rows[i], want[i], TOKENS, cases[k].s.d, 3e-6);
+        for (size_t i = 0; i < 3; i++)
+            compare(cases[k].arch, c.rows[i], want[i], TOKENS, cases[k].s.d, 3e-6);
         model_free(m);
     }
 }
@@ -210,7 +224,8 @@ static void attention_may_be_soft_or_steep(void **state)
     const shape s = { 96, 12, 1, 0, "softmax", true, 12 };
     int32_t ids[TOKENS];
     (void)state;
-    for (size_t i = 0; i < TOKENS; i++) ids[i] = (int32_t)i; /* each once: two equal keys would tie */
+    for (size_t i = 0; i < TOKENS; i++)
+        ids[i] = (int32_t)i; /* each once: two equal keys would tie */
     for (size_t k = 0; k < 3; k++) {
         model *m = steep("suma,d=96,heads=12,cycles=1,vocab=40", 12, 96, gains[k]);
         q_gain = (double)gains[k];
@@ -258,7 +273,8 @@ static void order_enters_with_the_second_cycle(void **state)
         int32_t x[TOKENS], y[TOKENS];
         double difference = 0, size = 0;
         fill(x, TOKENS, 4);
-        for (size_t i = 0; i < TOKENS - 1; i++) y[i] = x[TOKENS - 2 - i];
+        for (size_t i = 0; i < TOKENS - 1; i++)
+            y[i] = x[TOKENS - 2 - i];
         y[TOKENS - 1] = x[TOKENS - 1];
         run(m, x, TOKENS, &tap, 1, &a);
         run(m, y, TOKENS, &tap, 1, &b);
@@ -266,8 +282,10 @@ static void order_enters_with_the_second_cycle(void **state)
             difference += fabs((double)a.rows[0][i] - (double)b.rows[0][i]);
             size += fabs((double)a.rows[0][i]);
         }
-        if (cycles == 1) assert_true(difference < 1e-5 * size);
-        else assert_true(difference > 1e-2 * size);
+        if (cycles == 1)
+            assert_true(difference < 1e-5 * size);
+        else
+            assert_true(difference > 1e-2 * size);
         model_free(m);
     }
 }
@@ -282,7 +300,8 @@ static void threads_and_neighbours_change_no_byte(void **state)
     model_batch batch = { 3, ids, length };
     err e = { 0 };
     (void)state;
-    for (uint32_t i = 0; i < 3; i++) fill(x[i], TOKENS, 5 + i);
+    for (uint32_t i = 0; i < 3; i++)
+        fill(x[i], TOKENS, 5 + i);
     model *m = make("suma,d=144,heads=18,vocab=40", 3);
     a.by_sequence = b.by_sequence = true;
     threads_start(1);
@@ -292,7 +311,8 @@ static void threads_and_neighbours_change_no_byte(void **state)
     assert_memory_equal(a.rows, b.rows, sizeof a.rows);
     threads_start(1);
     run(m, x[1], TOKENS, &tap, 1, &b);
-    for (size_t i = 0; i < TOKENS * 144; i++) assert_near(b.rows[0][i], a.rows[1][i], 1e-5);
+    for (size_t i = 0; i < TOKENS * 144; i++)
+        assert_near(b.rows[0][i], a.rows[1][i], 1e-5);
     model_free(m);
 }
 
@@ -303,7 +323,8 @@ static void a_seed_draws_the_same_attention_with_and_without_mlp(void **state)
     int32_t ids[TOKENS];
     (void)state;
     fill(ids, TOKENS, 9);
-    model *with = make("suma,d=96,heads=12,cycles=1,vocab=40,mlp=yes", 3), *without = make("suma,d=96,heads=12,cycles=1,vocab=40", 3);
+    model *with = make("suma,d=96,heads=12,cycles=1,vocab=40,mlp=yes", 3),
+          *without = make("suma,d=96,heads=12,cycles=1,vocab=40", 3);
     run(with, ids, TOKENS, taps, 2, &a);
     run(without, ids, TOKENS, taps, 2, &b);
     assert_memory_equal(a.rows, b.rows, 2 * sizeof a.rows[0]);
@@ -318,9 +339,11 @@ static void folders_come_back_bit_for_bit(void **state)
 {
     static caught a, b;
     static const char *const taps[] = { "h.0.ln_1", "h.0.attn", "final" };
-    static const char *const archs[] = { "suma,d=96,heads=12,cycles=3,vocab=40",
-                                         "suma,d=96,heads=12,vocab=40,attention=mean,residual=no,mlp=yes,inner=72,context=60",
-                                         "suma,d=96,heads=2,vocab=40,attention=linear" };
+    static const char *const archs[] = {
+        "suma,d=96,heads=12,cycles=3,vocab=40",
+        "suma,d=96,heads=12,vocab=40,attention=mean,residual=no,mlp=yes,inner=72,context=60",
+        "suma,d=96,heads=2,vocab=40,attention=linear"
+    };
     int32_t ids[TOKENS];
     err e = { 0 };
     (void)state;
@@ -336,7 +359,8 @@ static void folders_come_back_bit_for_bit(void **state)
         assert_string_equal(model_about(again)->family, "suma");
         assert_false(model_is_untrained(again));
         model_free(again);
-        if (model_untrained(&again, folder, 5, &e)) fail_msg("%s", err_text(&e)); /* the folder's config, the same seed */
+        if (model_untrained(&again, folder, 5, &e))
+            fail_msg("%s", err_text(&e)); /* the folder's config, the same seed */
         run(again, ids, TOKENS, taps, 3, &b);
         assert_memory_equal(a.rows, b.rows, sizeof a.rows);
         model_free(again);
@@ -401,8 +425,10 @@ static void configs_that_cannot_be_are_refused(void **state)
     } wrong[] = {
         { "{\"model_type\": \"suma\", \"num_attention_heads\": 4}", "hidden_size is missing" },
         { "{\"model_type\": \"suma\", \"hidden_size\": 30, \"num_attention_heads\": 4}", "cannot be divided" },
-        { "{\"model_type\": \"suma\", \"hidden_size\": 32, \"num_attention_heads\": 4, \"attention\": \"local\"}", "'local' is not known" },
-        { "{\"model_type\": \"suma\", \"hidden_size\": 32, \"num_attention_heads\": 4, \"num_cycles\": 1.5}", "num_cycles is not a whole" },
+        { "{\"model_type\": \"suma\", \"hidden_size\": 32, \"num_attention_heads\": 4, \"attention\": \"local\"}",
+          "'local' is not known" },
+        { "{\"model_type\": \"suma\", \"hidden_size\": 32, \"num_attention_heads\": 4, \"num_cycles\": 1.5}",
+          "num_cycles is not a whole" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* SUMA (AlKhamissi et al. 2024; METHODS 7.1): an untrained network of one block, used several times with the same weights:
- * RMSNorm, attention of many small heads, no positions (order enters by the causal mask alone), no biases, and, in an
- * ablation, the gated MLP behind a second norm. Tensors carry Llama's names; there is no head. */
+/* SUMA (AlKhamissi et al. 2024; METHODS 7.1): an untrained network of one block, used several times with the same
+ * weights: RMSNorm, attention of many small heads, no positions (order enters by the causal mask alone), no biases,
+ * and, in an ablation, the gated MLP behind a second norm. Tensors carry Llama's names; there is no head. */
 #include <string.h>
 
 #include "../inside.h"
@@ -37,7 +37,8 @@ static int configure(model_config *c, const json *j, const char *path, err *e)
     c->context = 4096;
     if (config_size(j, "hidden_size", true, &c->width, path, e) ||
         config_size(j, "num_attention_heads", true, &c->heads, path, e) ||
-        config_size(j, "num_cycles", false, &c->cycles, path, e) || config_size(j, "vocab_size", false, &c->vocabulary, path, e) ||
+        config_size(j, "num_cycles", false, &c->cycles, path, e) ||
+        config_size(j, "vocab_size", false, &c->vocabulary, path, e) ||
         config_size(j, "max_position_embeddings", false, &c->context, path, e))
         return -1;
     c->residual = json_bool(json_get(j, "residual"), true);
@@ -83,7 +84,8 @@ static void build(model *m, slot_list *l)
     b->out = (linear){ .w = add_matrix(m, l, "layers.0.self_attn.o_proj", d, d, 5), .in = d, .out = d };
     if (c->mlp) {
         b->ln_2.gain = add_gain(m, l, "layers.0.post_attention_layernorm", 6);
-        b->up = (linear){ .w = add_matrix(m, l, "layers.0.mlp.gate_proj", c->inner, d, 7), .in = d, .out = 2 * c->inner };
+        b->up =
+            (linear){ .w = add_matrix(m, l, "layers.0.mlp.gate_proj", c->inner, d, 7), .in = d, .out = 2 * c->inner };
         add_matrix(m, l, "layers.0.mlp.up_proj", c->inner, d, 8);
         b->down = (linear){ .w = add_matrix(m, l, "layers.0.mlp.down_proj", d, c->inner, 9), .in = c->inner, .out = d };
     }
@@ -93,8 +95,8 @@ static void build(model *m, slot_list *l)
 static void write_config(const model_config *c, buffer *b)
 {
     buffer_text(b, "  \"architectures\": [\"SumaModel\"],\n  \"model_type\": \"suma\",\n");
-    buffer_printf(b, "  \"vocab_size\": %zu,\n  \"hidden_size\": %zu,\n  \"num_attention_heads\": %zu,\n", c->vocabulary, c->width,
-                  c->heads);
+    buffer_printf(b, "  \"vocab_size\": %zu,\n  \"hidden_size\": %zu,\n  \"num_attention_heads\": %zu,\n",
+                  c->vocabulary, c->width, c->heads);
     buffer_printf(b, "  \"num_cycles\": %zu,\n  \"attention\": \"%s\",\n  \"residual\": %s,\n", c->cycles,
                   attend_name(c->attention), c->residual ? "true" : "false");
     buffer_printf(b, "  \"mlp\": %s,\n  \"intermediate_size\": %zu,\n  \"max_position_embeddings\": %zu,\n",
@@ -107,5 +109,5 @@ static void write_config(const model_config *c, buffer *b)
 static const char *const types[] = { "suma", NULL };
 static const char *const prefixes[] = { "model.", "", NULL };
 static const char *const ignored[] = { ".rotary_emb.inv_freq", NULL };
-const family family_suma = { "suma", types, prefixes, "norm.weight", "embed_tokens.weight", ignored, configure, defaults,
-                             build, write_config };
+const family family_suma = { "suma",  types,     prefixes, "norm.weight", "embed_tokens.weight",
+                             ignored, configure, defaults, build,         write_config };

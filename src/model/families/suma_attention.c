@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Attention for hundreds of heads of a few dimensions (SUMA: 512 of 8). A matrix product a head would be thousands of tiny
- * calls that mostly pad; here LANES heads go side by side, one a lane, and every step of every head is the same instruction:
+/* Attention for hundreds of heads of a few dimensions (SUMA: 512 of 8). A matrix product a head would be thousands of
+ * tiny calls that mostly pad; here LANES heads go side by side, one a lane, and every step of every head is the same
+ * instruction:
  *
  *     q [size][LANES]   k, v [length][size][LANES]   scores [length][LANES]
  *
- * A row sees its own past in order, so that its bits depend neither on the sequence's length nor on the threads. The plain
- * way, for heads of any size, is attend() of attention.c. Also here: the mean over the past, which needs no scores at all. */
+ * A row sees its own past in order, so that its bits depend neither on the sequence's length nor on the threads. The
+ * plain way, for heads of any size, is attend() of attention.c. Also here: the mean over the past, which needs no
+ * scores at all. */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -26,8 +28,8 @@ typedef double wide __attribute__((vector_size(LANES * sizeof(double))));
 
 bool lanes_fit(const model_config *c)
 {
-    return c->head_size <= LARGEST_SIZE && c->heads >= LANES / 2 && c->kv_heads == c->heads && c->rope == ROPE_NONE && !c->window &&
-           !c->scale_by_layer && c->attention != ATTEND_MEAN && c->family == &family_suma;
+    return c->head_size <= LARGEST_SIZE && c->heads >= LANES / 2 && c->kv_heads == c->heads && c->rope == ROPE_NONE &&
+           !c->window && !c->scale_by_layer && c->attention != ATTEND_MEAN && c->family == &family_suma;
 }
 
 size_t lanes_scratch(const model_config *c, size_t longest)
@@ -41,7 +43,8 @@ HOT static void score_keys(const lanes *q, const lanes *k, size_t size, size_t k
     lanes top = { 0 };
     for (size_t j = 0; j < keys; j++, k += size) {
         lanes sum = q[0] * k[0];
-        for (size_t i = 1; i < size; i++) sum += q[i] * k[i];
+        for (size_t i = 1; i < size; i++)
+            sum += q[i] * k[i];
         sum *= scale;
         bits larger = j ? sum > top : ~(bits){ 0 };
         top = (lanes)(((bits)sum & larger) | ((bits)top & ~larger));
@@ -80,12 +83,15 @@ HOT static void exponentials(lanes *s, size_t keys, const lanes *most, wide *tot
 /* o [size] = sum of s·v, times scale. */
 HOT static void mix_values(const lanes *s, const lanes *v, size_t size, size_t keys, const lanes *scale, lanes *o)
 {
-    for (size_t i = 0; i < size; i++) o[i] = s[0] * v[i];
+    for (size_t i = 0; i < size; i++)
+        o[i] = s[0] * v[i];
     for (size_t j = 1; j < keys; j++) {
         const lanes weight = s[j], *at = v + j * size;
-        for (size_t i = 0; i < size; i++) o[i] += weight * at[i];
+        for (size_t i = 0; i < size; i++)
+            o[i] += weight * at[i];
     }
-    for (size_t i = 0; i < size; i++) o[i] *= *scale;
+    for (size_t i = 0; i < size; i++)
+        o[i] *= *scale;
 }
 
 /* Heads [first, first + count) of one row, from their places side by side into lanes; lanes beyond are zero. */
@@ -94,14 +100,16 @@ static void spread(lanes *to, const float *row, size_t count, size_t size)
     float *at = (float *)to;
     memset(to, 0, size * sizeof *to);
     for (size_t h = 0; h < count; h++)
-        for (size_t i = 0; i < size; i++) at[i * LANES + h] = row[h * size + i];
+        for (size_t i = 0; i < size; i++)
+            at[i * LANES + h] = row[h * size + i];
 }
 
 static void gather(float *row, const lanes *from, size_t count, size_t size)
 {
     const float *at = (const float *)from;
     for (size_t h = 0; h < count; h++)
-        for (size_t i = 0; i < size; i++) row[h * size + i] = at[i * LANES + h];
+        for (size_t i = 0; i < size; i++)
+            row[h * size + i] = at[i * LANES + h];
 }
 
 static lanes *aligned(float *at)
@@ -124,11 +132,13 @@ static void attend_lanes(const pass *p, size_t sequence, size_t group, float *sc
         spread(k + t * size, rows + t * 3 * d + d, count, size);
         spread(v + t * size, rows + t * 3 * d + 2 * d, count, size);
         score_keys(q, k, size, t + 1, scale, s, &most);
-        for (size_t h = 0; h < LANES; h++) weight[h] = (float)(1 / (double)(t + 1)); /* ATTEND_LINEAR */
+        for (size_t h = 0; h < LANES; h++)
+            weight[h] = (float)(1 / (double)(t + 1)); /* ATTEND_LINEAR */
         if (c->attention == ATTEND_SOFTMAX) {
             wide sum;
             exponentials(s, t + 1, &most, &sum);
-            for (size_t h = 0; h < LANES; h++) weight[h] = (float)(1 / sum[h]);
+            for (size_t h = 0; h < LANES; h++)
+                weight[h] = (float)(1 / sum[h]);
         }
         mix_values(s, v, size, t + 1, &weight, o);
         gather(p->mixed + (p->begin[sequence] + t) * d + first * size, o, count, size);
@@ -155,8 +165,10 @@ void mean_attention(const pass *p)
         double sum[MEAN_COLUMNS] = { 0 };
         for (size_t t = 0; t < p->length[sequence]; t++) {
             size_t at = (p->begin[sequence] + t) * d + first;
-            for (size_t u = 0; u < count; u++) sum[u] += (double)p->qkv[at + u];
-            for (size_t u = 0; u < count; u++) p->mixed[at + u] = (float)(sum[u] / (double)(t + 1));
+            for (size_t u = 0; u < count; u++)
+                sum[u] += (double)p->qkv[at + u];
+            for (size_t u = 0; u < count; u++)
+                p->mixed[at + u] = (float)(sum[u] / (double)(t + 1));
         }
     }
 }
