@@ -33,6 +33,8 @@ int hdf5_error(store *s, err *e, const char *format, ...)
     vsnprintf(what, sizeof what, format, list);
     va_end(list);
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, deepest, why);
+    char *detail = strstr(why, ": time = "); /* failed writes carry several lines: time, buffer address */
+    if (detail) *detail = 0;
     if (s->atomic && disk_is_full(s->path))
         return err_set(e, ERR_ENVIRONMENT, "%s: %s: no space left on the device", s->path, what);
     err_set(e, s->atomic ? ERR_ENVIRONMENT : ERR_INPUT, "%s: %s%s%s%s", s->path, what, *why ? " (" : "", why, *why ? ")" : "");
@@ -57,6 +59,7 @@ static void library_start(void)
     static bool started;
     if (started) return;
     started = true;
+    H5dont_atexit(); /* its exit handler crashes on files whose last write failed; products are closed by us */
     H5open();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
