@@ -65,7 +65,7 @@ static int replicate(localize_options *l, stage_options *o, stage *s)
     static const char *const fixed[] = { "match", "per", "test", "value" };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         if (parsed_given(s->parsed, fixed[i]))
-            return err_set(&s->err, ERR_USAGE, "--mode %s says what --%s is", o->common.mode, fixed[i]);
+            return err_set(&s->err, ERR_USAGE, "--mode %s says what --%s is: leave it out", o->common.mode, fixed[i]);
     if (!parsed_given(s->parsed, "select") && is_mode(o, "A24")) o->select = "k:4096";
     if (!str_begins(o->select, "top:") && !str_begins(o->select, "k:"))
         return err_set(&s->err, ERR_USAGE, "--mode %s selects top:SHARE or k:N, not %s", o->common.mode, o->select);
@@ -157,7 +157,8 @@ static void tell_heldout(const localizer *l, const localize_data *d)
 
 static void tell(const localizer *l)
 {
-    if (!isnan(l->tokens_pos)) log_info("tokens an item: %.1f against %.1f", l->tokens_pos, l->tokens_neg);
+    if (!isnan(l->tokens_pos) && !isnan(l->tokens_neg))
+        log_info("tokens an item: %.1f against %.1f", l->tokens_pos, l->tokens_neg);
     if (!isnan(l->matched_pos))
         log_info("%zu pairs within 2 tokens: %.1f against %.1f", l->pairs, l->matched_pos, l->matched_neg);
     if (*l->why) log_warn("token counts: %s", l->why);
