@@ -19,6 +19,12 @@ void gemm_f4(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const 
              size_t ldb, float beta, float *c, size_t ldc);
 void gemm_f8(bool ta, bool tb, size_t m, size_t n, size_t k, double alpha, const double *a, size_t lda, const double *b,
              size_t ldb, double beta, double *c, size_t ldc);
+/* The inverse of the symmetric positive definite a [n×n], in place, both triangles; ERR_INPUT if it is not. */
+int inverse_positive(size_t n, double *a, err *e);
+/* b [n×m] = a^-1·b for the symmetric positive definite a [n×n], which becomes its Cholesky factor (upper, row-major). */
+int solve_positive(size_t n, double *a, size_t m, double *b, err *e);
+int cholesky(size_t n, double *a, err *e);
+void cholesky_solve(size_t n, const double *factor, size_t m, double *b);
 /* Eigen-decomposition of the symmetric a [n×n]: values ascending in w; on return ROW i of a is the i-th eigenvector. */
 int eigen_symmetric(size_t n, double *a, double *w, err *e);
 /* Thin SVD of a [m×n] (destroyed): u [m×r], s [r] falling, vt [r×n], r = min(m,n). */
@@ -84,45 +90,59 @@ bool column_constant(const double *x, size_t n, size_t stride, const uint8_t *us
 /* ---- nested cross-validated ridge (num/ridge.c, num/nested.c; METHODS 3.5-3.9) ---- */
 
 typedef enum { SELECT_MSE, SELECT_R2, SELECT_R } select_by;
+/* How the inner score is made: inner folds, or leave-one-out or generalised cross-validation of the training rows (METHODS
+ * 3.6). The last two look at neighbours in time: never by default. */
+typedef enum { INNER_FOLDS, INNER_LOO, INNER_GCV } inner_by;
+/* Columns [first, first+width) of the responses of this fold, all rows of the problem: out [n×width]. Called from several
+ * threads. */
+typedef int (*response_source)(void *context, size_t first, size_t width, double *out, err *e);
 typedef struct { size_t first, width; } band; /* columns [first, first+width) of x */
 
 typedef struct {
     const double *x; size_t n, p;      /* features, all rows (already delayed and filtered) */
     const double *y; size_t v;         /* responses [n×v], already filtered; constant or NaN columns are the caller's to exclude */
+    response_source source; void *context; /* instead of y: read block by block */
     const uint8_t *train;              /* [n] rows of this outer fold's training set */
     const uint8_t *test;               /* [n] */
     const folds *inner;                /* inner folds over the training rows (n rows; masks inside train) */
     const double *alphas; size_t n_alphas;
     select_by select;
+    inner_by by;
     bool alpha_shared;                 /* one alpha for all columns of y */
+    bool exhaustive;                   /* every alpha is scored in fp64, none screened: the same choice, slower */
     bool standardise;                  /* columns of x by mean and sd (ddof 0) of the outer training rows */
     const band *bands; size_t n_bands; /* 0 or 1: plain ridge */
     bool divide_by_width;              /* each band divided by sqrt(p_b) (strict, METHODS 3.8) */
     const double *gammas; size_t n_gammas; /* [n_gammas×n_bands]; NULL with n_bands < 2 */
 } nested_problem;
 
+/* Scores of a test fold (CONTRACT "Encoding rules"): y and prediction [n] with a stride. r is NaN for a constant y or a
+ * prediction whose sd is <= 1e-9·train_sd; r2 is about the test mean (NaN for a constant y), r2_train about train_mean.
+ * sse, sst (about train_mean), and the sums of products about the fold's means that the pooled r is made of. */
+typedef struct { double r, r2, r2_train, sse, sst, yy, pp, yp; } fit_score;
+fit_score score_fold(const double *y, const double *prediction, size_t n, size_t stride, double train_mean,
+                     double train_sd);
+
 /* Arrays are the caller's; pointers may be NULL when not wanted. t = test rows in order of row number. */
 typedef struct {
+    fit_score *score;    /* [v] of the test rows */
     double *alpha;       /* [v] */
     int32_t *gamma;      /* [v] candidate chosen */
-    double *inner_best;  /* [v] mean inner score of the chosen one */
+    double *inner_best;  /* [v] mean inner score of the chosen one (of screening accuracy, 1e-5, where nothing came near it) */
     double *inner;       /* [n_gammas × n_alphas × v] mean inner scores */
     double *prediction;  /* [t×v] training mean of y included */
     double *share;       /* [n_bands×v] product measure about the training mean (METHODS 3.9) */
     double *y_mean;      /* [v] mean of y over the training rows */
     double *weight;      /* [p×v] in units of standardised columns of x */
     size_t dropped;      /* columns dropped as constant on training rows */
-    size_t *n_nan_inner; /* [v] count of NaN inner scores left out */
+    size_t *n_nan_inner; /* [v] count of NaN inner scores left out, of the scores that were made in fp64 */
+    size_t screened, rescored, pairs; /* responses screened in fp32; of them scored again in fp64; (response, alpha) pairs
+                                         scored again; of n_gammas candidates each counts */
 } nested_result;
-/* One outer fold. Column blocks of 256 padded to full width, each single-threaded: same bytes for any thread count.
+/* One outer fold. Column blocks of 256 padded to full width, each single-threaded: same bytes for any thread count. With 1,024
+ * responses and more, alphas are screened in fp32 and what comes near the best is scored again in fp64, which alone decides.
  * keep [p] (may be NULL): columns with keep[j] = 0 are dropped (constant before filtering, CONTRACT). */
 int nested_ridge(const nested_problem *q, const uint8_t *keep, nested_result *out, err *e);
-
-/* Scores of a test fold (CONTRACT "Encoding rules"): y and prediction [n] with a stride. r is NaN for a constant y or a
- * prediction whose sd is <= 1e-9·train_sd; r2 is about the test mean (NaN for a constant y), r2_train about train_mean. */
-typedef struct { double r, r2, r2_train; } fit_score;
-fit_score score_fold(const double *y, const double *prediction, size_t n, size_t stride, double train_mean,
-                     double train_sd);
 
 /* Plain ridge, one alpha per column of y (METHODS 3.6): w [p×v] and intercept b [v]; alpha 0 is the minimum-norm solution.
  * intercept false: b = 0 and nothing is centred. */

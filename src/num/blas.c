@@ -12,6 +12,8 @@
 /* Fortran passes the length of each character argument behind the others. */
 extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
                     const int *lwork, int *iwork, const int *liwork, int *info, size_t, size_t);
+extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
+extern void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
 extern void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
                     const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info,
                     size_t);
@@ -72,6 +74,50 @@ static int fits_int(size_t n, const char *what, err *e)
 {
     if (n <= INT_MAX) return 0;
     return err_set(e, ERR_INPUT, "%s: dimension %zu is beyond LAPACK's integers", what, n);
+}
+
+int cholesky(size_t n, double *a, err *e)
+{
+    int order = (int)n, info = 0;
+    if (n == 0) return 0;
+    if (fits_int(n, "Cholesky", e)) return -1;
+    dpotrf_("L", &order, a, &order, &info, 1); /* their lower triangle is ours upper */
+    if (info) return err_set(e, ERR_INPUT, "the matrix of order %zu is not positive definite (LAPACK info %d): larger alphas", n, info);
+    return 0;
+}
+
+void cholesky_solve(size_t n, const double *factor, size_t m, double *b)
+{
+    if (n == 0 || m == 0) return;
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, factor, (blasint)n, b, (blasint)m);
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, factor, (blasint)n, b, (blasint)m);
+}
+
+int solve_positive(size_t n, double *a, size_t m, double *b, err *e)
+{
+    if (cholesky(n, a, e)) return -1;
+    cholesky_solve(n, a, m, b);
+    return 0;
+}
+
+/* The other triangle, block by block. */
+static void mirror(size_t n, double *a)
+{
+    enum { SIDE = 64 };
+    for (size_t i0 = 0; i0 < n; i0 += SIDE)
+        for (size_t j0 = 0; j0 <= i0; j0 += SIDE)
+            for (size_t i = i0; i < i0 + SIDE && i < n; i++)
+                for (size_t j = j0; j < j0 + SIDE && j < i; j++) a[i * n + j] = a[j * n + i];
+}
+
+int inverse_positive(size_t n, double *a, err *e)
+{
+    int order = (int)n, info = 0;
+    if (cholesky(n, a, e)) return -1;
+    if (n) dpotri_("L", &order, a, &order, &info, 1);
+    if (info) return err_set(e, ERR_INPUT, "the matrix of order %zu is singular (LAPACK info %d)", n, info);
+    mirror(n, a);
+    return 0;
 }
 
 int eigen_symmetric(size_t n, double *a, double *w, err *e)

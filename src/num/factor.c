@@ -37,8 +37,7 @@ static factor *factor_space(const fold_features *f, const factor_plan *plan, siz
 
 /* k [n×n] and cross [m×n] of one band or of the weighted sum of bands (band_index SIZE_MAX), centred on the training rows:
  * H K H and (K' - 1 mean') H. */
-static void centred_kernel(double *k, double *cross, const fold_features *f, const factor_plan *plan, size_t band_index,
-                           double *mean)
+void centred_kernel(double *k, double *cross, const fold_features *f, const factor_plan *plan, size_t band_index, double *mean)
 {
     size_t n = plan->n, m = plan->m, rows = f->n + f->t;
     double all = 0;

@@ -78,6 +78,22 @@ static int standardise(fold_features *f, const nested_problem *q, err *e)
     return 0;
 }
 
+/* k [rows×n] = a·(first n rows of a)', in square pieces side by side; pieces below the diagonal are mirrored. */
+static void gram(double *k, const double *a, size_t rows, size_t n, size_t width)
+{
+    enum { SIDE = 256 };
+    size_t high = (rows + SIDE - 1) / SIDE, wide = (n + SIDE - 1) / SIDE;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
+    for (size_t piece = 0; piece < high * wide; piece++) {
+        size_t i0 = piece / wide * SIDE, j0 = piece % wide * SIDE;
+        size_t m = rows - i0 < SIDE ? rows - i0 : SIDE, w = n - j0 < SIDE ? n - j0 : SIDE;
+        if (i0 < j0) continue; /* its mirror image is made instead */
+        gemm_f8(false, true, m, w, width, 1, a + i0 * width, width, a + j0 * width, width, 0, k + i0 * n + j0, n);
+        for (size_t i = i0; i < i0 + m && i < n && i0 > j0; i++)
+            for (size_t j = j0; j < j0 + w; j++) k[j * n + i] = k[i * n + j];
+    }
+}
+
 /* Gram matrix of each band: all rows against the training rows. The columns of a band are gathered first, because they need
  * not be neighbours after constant ones were dropped. */
 static int make_kernels(fold_features *f, err *e)
@@ -96,7 +112,7 @@ static int make_kernels(fold_features *f, err *e)
             for (size_t j = 0; j < f->p; j++)
                 if (f->band_of[j] == b) part[i * w + k++] = f->x[i * f->p + j];
         }
-        gemm_f8(false, true, rows, f->n, w, 1, part, w, part, w, 0, f->kernel + b * rows * f->n, f->n);
+        gram(f->kernel + b * rows * f->n, part, rows, f->n, w);
     }
     free(part);
     return 0;

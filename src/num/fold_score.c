@@ -6,7 +6,7 @@
 
 fit_score score_fold(const double *y, const double *prediction, size_t n, size_t stride, double train_mean, double train_sd)
 {
-    fit_score s = { NAN, NAN, NAN };
+    fit_score s = { .r = NAN, .r2 = NAN, .r2_train = NAN };
     double ym = 0, pm = 0, yy = 0, pp = 0, yp = 0, sse = 0, sst = 0;
     if (n == 0) return s;
     for (size_t i = 0; i < n; i++) {
@@ -30,5 +30,10 @@ fit_score score_fold(const double *y, const double *prediction, size_t n, size_t
     if (!constant && sqrt(pp / (double)n) > 1e-9 * train_sd && train_sd > 0) s.r = yp / sqrt(yy) / sqrt(pp);
     if (s.r > 1) s.r = 1;
     if (s.r < -1) s.r = -1;
+    s.sse = sse;
+    s.sst = sst;
+    s.yy = yy;
+    s.pp = pp;
+    s.yp = yp;
     return s;
 }

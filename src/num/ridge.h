@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to num: what ridge.c, factor.c, inner.c and nested.c share. */
+/* Private to num: what the files of nested ridge share. One outer fold is worked so: features.c (rows, columns, kernels) ->
+ * a candidate of gamma at a time: operator.c (exact operators of the inner folds), screen.c (the same in fp32), exact.c
+ * (fp64 scores), choose.c (which alpha) -> refit.c. Columns of Y go in blocks of BLOCK. */
 #ifndef BROCA_NUM_RIDGE_H
 #define BROCA_NUM_RIDGE_H
 
@@ -7,9 +9,16 @@
 
 #define EPSILON_F8 2.220446049250313e-16
 
-/* Columns are worked in panels of this fixed width, the last one padded with zeros, so that the bits of a column depend
- * neither on the number of columns nor on the threads. Four panels make CONTRACT's block of 256. */
-enum { PANEL = 64 };
+/* Columns are worked in blocks of a fixed width, padded with zeros, in panels of a fixed width each, so that the bits of a
+ * column depend neither on the number of columns nor on the threads (CONTRACT "Determinism"). */
+enum { PANEL = 64, BLOCK = 256 };
+
+/* Elementwise loops for the machine at hand. No fused multiply-add (-ffp-contract=off), so every clone gives the same bits. */
+#if defined(__x86_64__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define HOT __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
+#else
+#define HOT
+#endif
 
 void column_means(double *mean, const double *a, size_t n, size_t k);
 double *centred_copy(const double *a, size_t n, size_t k, const double *mean, err *e); /* mean NULL: a copy */
@@ -50,15 +59,97 @@ typedef struct {
 int factor_new(factor **out, const fold_features *f, const factor_plan *plan, err *e);
 double factor_shrink(const factor *f, size_t i, double alpha);
 void factor_free(factor *f);
+/* HKH [n×n] and the cross kernel [m×n] of one band, or of the sum weighted by gamma (SIZE_MAX), centred on the plan's
+ * training rows; mean [n] is space. cross may be NULL with m = 0. */
+void centred_kernel(double *k, double *cross, const fold_features *f, const factor_plan *plan, size_t band_index, double *mean);
 
-/* Adds the inner scores of one (candidate, inner fold): sum[A×v] += score, count[A×v] += 1 where it is not NaN. y [rows×v]
- * by rows of the features. */
-int inner_scores(double *sum, int32_t *count, const factor *f, const factor_plan *plan, const nested_problem *q,
-                 const double *y, err *e);
+/* ---- exact operators of the inner folds of one candidate (operator.c) ---- */
+
+typedef struct {
+    size_t n, m;             /* training rows, validation rows */
+    size_t *train, *valid;   /* rows of the features */
+} inner_rows;
+typedef struct {
+    size_t count;
+    inner_rows *fold;
+    double smallest_alpha;
+    bool test_apply;         /* the test rows' operators come with the inverses */
+    bool by_inverse;         /* large kernels and few alphas: one inverse an alpha serves all inner folds */
+} inner_set;
+int inner_set_new(inner_set **out, const fold_features *f, const nested_problem *q, err *e);
+void inner_set_free(inner_set *s);
+
+typedef struct {
+    factor **fold;           /* [K], or NULL with by_inverse */
+    double **shrink;         /* [K] d of each component and alpha [r×A] */
+    double **apply;          /* [K] with by_inverse: [A][m×n] prediction = apply · y on the outer fold's centre */
+    double *test;            /* [A][t×n] with by_inverse and a single candidate: the same for the test rows */
+} inner_operators;
+int inner_operators_new(inner_operators **out, const fold_features *f, const inner_set *s, const nested_problem *q,
+                        const double *gamma, err *e);
+void inner_operators_free(inner_operators *o, size_t count);
+
+/* ---- exact scores (exact.c) ---- */
+
+typedef struct { uint16_t column, alpha; } score_pair;
+typedef struct exact_space exact_space;
+exact_space *exact_space_new(const inner_set *s, err *e);
+void exact_space_free(exact_space *x);
+/* Mean inner score of each pair: y [rows×BLOCK] by rows of the features, centred on the outer training rows. Pairs sorted by
+ * column. n_nan[i] counts inner folds left out; NaN if all are. The bits of a pair depend on nothing but its column. */
+int exact_scores(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *y,
+                 const score_pair *pair, size_t n, double *score, int32_t *n_nan, err *e);
+
+/* ---- fp32 screening (screen.c) ---- */
+
+typedef struct screen screen; /* of one inner fold */
+int screen_new(screen **out, const inner_set *s, const inner_operators *o, size_t k, const nested_problem *q, err *e);
+void screen_free(screen *x);
+typedef struct screen_space screen_space;
+screen_space *screen_space_new(const inner_set *s, screen *const *screens, const nested_problem *q, err *e);
+void screen_space_free(screen_space *x);
+/* Scores [A×BLOCK] of all alphas, of responses with unit variance, and per column the scale of their rounding (window = tau ·
+ * scale); unsure[j] where an exact score is needed whatever the value. y [rows×BLOCK] float. */
+void screen_scores(float *score, float *scale, uint8_t *unsure, screen_space *x, screen *const *screens, const inner_set *s,
+                   const nested_problem *q, const float *y);
+
+/* ---- the choice (choose.c) ---- */
+
 /* Largest alpha among those whose mean score is within 1e-12 of the best (CONTRACT tie rule); score [n_alphas] with a stride.
  * *best NaN when all are NaN (the largest alpha then). */
 size_t choose_alpha(const double *score, size_t stride, const double *alphas, size_t n, select_by select, double *best);
 /* Is a later candidate's score better than the best so far by more than a tie? */
 bool beats(double score, double best, select_by select);
+
+/* The best candidate so far of every response. */
+typedef struct {
+    size_t *alpha;   /* [v] index */
+    int32_t *gamma;  /* [v] */
+    double *best;    /* [v] */
+    size_t screened, rescored, pairs; /* responses screened; of them scored again; pairs scored again */
+} choice;
+
+/* ---- leave-one-out and generalised cross-validation (loo.c) ---- */
+/* Scores [A×PANEL] of a panel y [n×BLOCK, the first PANEL columns] about its training mean, from the factor of all training
+ * rows (METHODS 3.6). space: loo_space(f) doubles. */
+void loo_scores(double *score, const factor *f, const nested_problem *q, const double *y, double *space);
+size_t loo_space(const factor *f);
+
+/* ---- refit (refit.c) ---- */
+
+typedef struct refit refit;
+/* Operators of one candidate on all training rows, for the alphas with used[a]. o may be NULL. */
+int refit_new(refit **out, const fold_features *f, const inner_set *s, const inner_operators *o, const nested_problem *q,
+              const nested_result *want, const double *gamma, const uint8_t *used, err *e);
+void refit_free(refit *x);
+typedef struct refit_space refit_space;
+refit_space *refit_space_new(const refit *x, err *e);
+void refit_space_free(refit_space *s);
+/* The columns of a panel whose alpha is alpha[j] (SIZE_MAX: not this column): predictions about the training mean as the sum
+ * over parts of s->parts [n_parts][t×PANEL], weights of the kept columns [p×PANEL]. y [(n+t)×BLOCK] about its training mean,
+ * column 0 the first of the panel. */
+void refit_panel(refit_space *s, const refit *x, const nested_problem *q, const double *y, const size_t *alpha);
+const double *refit_parts(const refit_space *s, size_t *n_parts);
+const double *refit_weights(const refit_space *s);
 
 #endif

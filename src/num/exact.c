@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* Inner scores in fp64: what decides. Each (response, alpha) is predicted and scored in a panel of its own place, whichever
+ * others are asked for. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ridge.h"
+
+struct exact_space {
+    double *train, *valid, *z;            /* [n×PANEL], [m×PANEL], [r×PANEL] of the columns at hand */
+    double *scaled, *target, *prediction; /* [max(r,n)×PANEL], [m×PANEL], [m×PANEL] of the pairs at hand */
+    double *score;                        /* [PANEL] */
+};
+
+void exact_space_free(exact_space *x)
+{
+    if (!x) return;
+    free(x->train);
+    free(x->valid);
+    free(x->z);
+    free(x->scaled);
+    free(x->target);
+    free(x->prediction);
+    free(x->score);
+    free(x);
+}
+
+exact_space *exact_space_new(const inner_set *s, err *e)
+{
+    size_t n = 1, m = 1;
+    exact_space *x = mem_new(1, sizeof *x, e);
+    if (!x) return NULL;
+    for (size_t k = 0; k < s->count; k++) {
+        if (s->fold[k].n > n) n = s->fold[k].n;
+        if (s->fold[k].m > m) m = s->fold[k].m;
+    }
+    x->train = mem_new(n * PANEL, sizeof(double), e);
+    x->valid = mem_new(m * PANEL, sizeof(double), e);
+    x->z = mem_new(n * PANEL, sizeof(double), e);
+    x->scaled = mem_new(n * PANEL, sizeof(double), e);
+    x->target = mem_new(m * PANEL, sizeof(double), e);
+    x->prediction = mem_new(m * PANEL, sizeof(double), e);
+    x->score = mem_new(PANEL, sizeof(double), e);
+    if (x->train && x->valid && x->z && x->scaled && x->target && x->prediction && x->score) return x;
+    exact_space_free(x);
+    return NULL;
+}
+
+/* The columns of the panel, gathered: training rows centred on their mean where a decomposition is applied. */
+typedef struct {
+    size_t n;                    /* columns */
+    uint16_t column[PANEL];
+    double mean[PANEL], sd[PANEL];
+} gathered;
+
+static void gather(exact_space *x, gathered *g, const inner_rows *r, const double *y)
+{
+    memset(x->train, 0, r->n * PANEL * sizeof(double));
+    memset(x->valid, 0, r->m * PANEL * sizeof(double));
+    for (size_t i = 0; i < r->n; i++)
+        for (size_t j = 0; j < g->n; j++) x->train[i * PANEL + j] = y[r->train[i] * BLOCK + g->column[j]];
+    for (size_t i = 0; i < r->m; i++)
+        for (size_t j = 0; j < g->n; j++) x->valid[i * PANEL + j] = y[r->valid[i] * BLOCK + g->column[j]];
+}
+
+HOT static void centre(exact_space *x, gathered *g, size_t n)
+{
+    double square[PANEL] = { 0 };
+    column_means(g->mean, x->train, n, PANEL);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < PANEL; j++) {
+            double d = x->train[i * PANEL + j] -= g->mean[j];
+            square[j] += d * d;
+        }
+    for (size_t j = 0; j < PANEL; j++) g->sd[j] = sqrt(square[j] / (double)n);
+}
+
+/* Scores of a panel of predictions by CONTRACT's rules (as score_fold, a column each). */
+HOT static void panel_scores(double *score, const double *y, const double *p, size_t m, const double *sd, select_by select)
+{
+    double a[PANEL] = { 0 }, b[PANEL] = { 0 }, aa[PANEL] = { 0 }, bb[PANEL] = { 0 }, ab[PANEL] = { 0 };
+    double lo[PANEL], hi[PANEL], size[PANEL] = { 0 };
+    if (select == SELECT_MSE) {
+        for (size_t i = 0; i < m; i++)
+            for (size_t j = 0; j < PANEL; j++) {
+                double d = y[i * PANEL + j] - p[i * PANEL + j];
+                aa[j] += d * d;
+            }
+        for (size_t j = 0; j < PANEL; j++) score[j] = -aa[j] / (double)m;
+        return;
+    }
+    for (size_t j = 0; j < PANEL; j++) lo[j] = hi[j] = y[j];
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < PANEL; j++) {
+            double v = y[i * PANEL + j];
+            a[j] += v;
+            b[j] += p[i * PANEL + j];
+            lo[j] = v < lo[j] ? v : lo[j];
+            hi[j] = v > hi[j] ? v : hi[j];
+            size[j] = fabs(v) > size[j] ? fabs(v) : size[j];
+        }
+    for (size_t j = 0; j < PANEL; j++) {
+        a[j] /= (double)m;
+        b[j] /= (double)m;
+    }
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < PANEL; j++) {
+            double dy = y[i * PANEL + j] - a[j], dp = p[i * PANEL + j] - b[j], d = y[i * PANEL + j] - p[i * PANEL + j];
+            aa[j] += dy * dy;
+            bb[j] += select == SELECT_R2 ? d * d : dp * dp;
+            ab[j] += dy * dp;
+        }
+    for (size_t j = 0; j < PANEL; j++) {
+        bool constant = !(hi[j] - lo[j] > 1e-12 * size[j]);
+        if (constant) score[j] = NAN;
+        else if (select == SELECT_R2) score[j] = 1 - bb[j] / aa[j];
+        else if (!(sd[j] > 0) || !(sqrt(bb[j] / (double)m) > 1e-9 * sd[j])) score[j] = NAN;
+        else score[j] = fmax(-1, fmin(1, ab[j] / sqrt(aa[j]) / sqrt(bb[j])));
+    }
+}
+
+/* Up to PANEL pairs, whose columns stand in g at place[i]: their predictions by the decomposition. */
+static void predict_factor(exact_space *x, const factor *f, const double *shrink, const gathered *g, size_t n_alphas,
+                           const score_pair *pair, const uint8_t *place, size_t n)
+{
+    memset(x->scaled, 0, f->r * PANEL * sizeof(double));
+    for (size_t i = 0; i < f->r; i++)
+        for (size_t c = 0; c < n; c++)
+            x->scaled[i * PANEL + c] = shrink[i * n_alphas + pair[c].alpha] * x->z[i * PANEL + place[c]];
+    gemm_f8(false, false, f->m, PANEL, f->r, 1, f->apply, f->r, x->scaled, PANEL, 0, x->prediction, PANEL);
+    for (size_t i = 0; i < f->m; i++)
+        for (size_t c = 0; c < n; c++) x->prediction[i * PANEL + c] += g->mean[place[c]];
+}
+
+static void add_scores(exact_space *x, const gathered *g, const inner_rows *r, select_by select, const uint8_t *place, size_t n,
+                       double *score, int32_t *n_nan)
+{
+    double sd[PANEL] = { 0 };
+    memset(x->target, 0, r->m * PANEL * sizeof(double));
+    for (size_t c = 0; c < n; c++) sd[c] = g->sd[place[c]];
+    for (size_t i = 0; i < r->m; i++)
+        for (size_t c = 0; c < n; c++) x->target[i * PANEL + c] = x->valid[i * PANEL + place[c]];
+    panel_scores(x->score, x->target, x->prediction, r->m, sd, select);
+    for (size_t c = 0; c < n; c++) {
+        if (isnan(x->score[c])) n_nan[c]++;
+        else score[c] += x->score[c];
+    }
+}
+
+/* Pairs of up to PANEL different columns. place[i] of each pair. */
+static void score_columns(exact_space *x, gathered *g, const inner_set *s, const inner_operators *o, const nested_problem *q,
+                          const double *y, const score_pair *pair, const uint8_t *place, size_t n, double *score, int32_t *n_nan)
+{
+    for (size_t k = 0; k < s->count; k++) {
+        const factor *f = o->fold[k];
+        gather(x, g, &s->fold[k], y);
+        centre(x, g, s->fold[k].n);
+        gemm_f8(true, false, f->r, PANEL, f->n, 1, f->left, f->r, x->train, PANEL, 0, x->z, PANEL);
+        for (size_t first = 0; first < n; first += PANEL) {
+            size_t width = n - first < PANEL ? n - first : PANEL;
+            predict_factor(x, f, o->shrink[k], g, q->n_alphas, pair + first, place + first, width);
+            add_scores(x, g, &s->fold[k], q->select, place + first, width, score + first, n_nan + first);
+        }
+    }
+}
+
+/* By inverses an alpha has an operator of its own: pairs of one alpha, up to PANEL columns. */
+static void score_alpha(exact_space *x, gathered *g, const inner_set *s, const inner_operators *o, const nested_problem *q,
+                        const double *y, size_t alpha, const uint8_t *place, size_t n, double *score, int32_t *n_nan)
+{
+    for (size_t k = 0; k < s->count; k++) {
+        const inner_rows *r = &s->fold[k];
+        gather(x, g, r, y);
+        memcpy(x->z, x->train, r->n * PANEL * sizeof(double));
+        centre(x, g, r->n);
+        gemm_f8(false, false, r->m, PANEL, r->n, 1, o->apply[k] + alpha * r->m * r->n, r->n, x->z, PANEL, 0, x->prediction, PANEL);
+        add_scores(x, g, r, q->select, place, n, score, n_nan);
+    }
+}
+
+static int by_alpha(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *y,
+                    const score_pair *pair, size_t n, double *score, int32_t *n_nan)
+{
+    uint8_t place[PANEL];
+    size_t at[PANEL];
+    double part[PANEL];
+    int32_t nans[PANEL];
+    for (size_t c = 0; c < PANEL; c++) place[c] = (uint8_t)c;
+    for (size_t a = 0; a < q->n_alphas; a++) {
+        gathered g = { 0 };
+        for (size_t i = 0; i <= n; i++) {
+            if (i < n && pair[i].alpha == a) {
+                at[g.n] = i;
+                g.column[g.n++] = pair[i].column;
+            }
+            if (g.n < PANEL && i < n) continue;
+            if (!g.n) continue;
+            memset(part, 0, sizeof part);
+            memset(nans, 0, sizeof nans);
+            score_alpha(x, &g, s, o, q, y, a, place, g.n, part, nans);
+            for (size_t c = 0; c < g.n; c++) {
+                score[at[c]] = part[c];
+                n_nan[at[c]] = nans[c];
+            }
+            g.n = 0;
+        }
+    }
+    return 0;
+}
+
+int exact_scores(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *y,
+                 const score_pair *pair, size_t n, double *score, int32_t *n_nan, err *e)
+{
+    uint8_t *place = mem_new(n + 1, 1, e);
+    if (!place) return -1;
+    memset(score, 0, n * sizeof *score);
+    memset(n_nan, 0, n * sizeof *n_nan);
+    if (s->by_inverse) by_alpha(x, s, o, q, y, pair, n, score, n_nan);
+    for (size_t first = 0; first < n && !s->by_inverse;) {
+        gathered g = { 0 };
+        size_t last = first;
+        for (; last < n; last++) {
+            if (!g.n || g.column[g.n - 1] != pair[last].column) {
+                if (g.n == PANEL) break;
+                g.column[g.n++] = pair[last].column;
+            }
+            place[last] = (uint8_t)(g.n - 1);
+        }
+        score_columns(x, &g, s, o, q, y, pair + first, place + first, last - first, score + first, n_nan + first);
+        first = last;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int32_t count = (int32_t)s->count - n_nan[i];
+        score[i] = count > 0 ? score[i] / count : NAN;
+    }
+    free(place);
+    return 0;
+}
