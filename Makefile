@@ -106,6 +106,10 @@ $(BIN)/oracle: $(ORACLESRC:%.c=$(BUILD)/%.o) $(BUILD)/libbroca.a
 	@mkdir -p $(@D)
 	$(CC) $(ALLLDFLAGS) -o $@ $^ $(LIBS)
 
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libbroca.a
+	@mkdir -p $(@D)
+	$(CC) $(ALLCFLAGS) $(PKGCFLAGS) -MMD -MP -MF $@.d $(ALLLDFLAGS) -o $@ $< $(BUILD)/libbroca.a $(LIBS)
+
 unit: $(UNIT)
 test: all unit $(if $(ORACLESRC),$(BIN)/oracle)
 	@BUILD=$(BUILD) tests/run

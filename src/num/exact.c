@@ -47,15 +47,23 @@ exact_space *exact_space_new(const inner_set *s, err *e)
     return NULL;
 }
 
+enum { TILE = 16 };
+
+static size_t whole_tiles(size_t n)
+{
+    return (n + TILE - 1) / TILE * TILE;
+}
+
 /* The columns of the panel, gathered: training rows centred on their mean where a decomposition is applied. */
 typedef struct {
-    size_t n;                    /* columns */
+    size_t n, wide;              /* columns, and that rounded up to a whole tile of the kernels */
     uint16_t column[PANEL];
     double mean[PANEL], sd[PANEL];
 } gathered;
 
 static void gather(exact_space *x, gathered *g, const inner_rows *r, const double *y)
 {
+    g->wide = whole_tiles(g->n);
     memset(x->train, 0, r->n * PANEL * sizeof(double));
     memset(x->valid, 0, r->m * PANEL * sizeof(double));
     for (size_t i = 0; i < r->n; i++)
@@ -128,7 +136,7 @@ static void predict_factor(exact_space *x, const factor *f, const double *shrink
     for (size_t i = 0; i < f->r; i++)
         for (size_t c = 0; c < n; c++)
             x->scaled[i * PANEL + c] = shrink[i * n_alphas + pair[c].alpha] * x->z[i * PANEL + place[c]];
-    gemm_f8(false, false, f->m, PANEL, f->r, 1, f->apply, f->r, x->scaled, PANEL, 0, x->prediction, PANEL);
+    gemm_f8(false, false, f->m, whole_tiles(n), f->r, 1, f->apply, f->r, x->scaled, PANEL, 0, x->prediction, PANEL);
     for (size_t i = 0; i < f->m; i++)
         for (size_t c = 0; c < n; c++) x->prediction[i * PANEL + c] += g->mean[place[c]];
 }
@@ -156,7 +164,7 @@ static void score_columns(exact_space *x, gathered *g, const inner_set *s, const
         const factor *f = o->fold[k];
         gather(x, g, &s->fold[k], y);
         centre(x, g, s->fold[k].n);
-        gemm_f8(true, false, f->r, PANEL, f->n, 1, f->left, f->r, x->train, PANEL, 0, x->z, PANEL);
+        gemm_f8(true, false, f->r, g->wide, f->n, 1, f->left, f->r, x->train, PANEL, 0, x->z, PANEL);
         for (size_t first = 0; first < n; first += PANEL) {
             size_t width = n - first < PANEL ? n - first : PANEL;
             predict_factor(x, f, o->shrink[k], g, q->n_alphas, pair + first, place + first, width);
@@ -165,59 +173,77 @@ static void score_columns(exact_space *x, gathered *g, const inner_set *s, const
     }
 }
 
-/* By inverses an alpha has an operator of its own: pairs of one alpha, up to PANEL columns. */
-static void score_alpha(exact_space *x, gathered *g, const inner_set *s, const inner_operators *o, const nested_problem *q,
-                        const double *y, size_t alpha, const uint8_t *place, size_t n, double *score, int32_t *n_nan)
+/* By inverses an alpha has an operator of its own. */
+void exact_columns(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *const *y,
+                   size_t n, size_t alpha, double *score, int32_t *n_nan)
 {
+    uint8_t place[PANEL];
+    gathered g = { .n = n, .wide = whole_tiles(n) };
+    for (size_t c = 0; c < n; c++) place[c] = (uint8_t)c;
+    memset(score, 0, n * sizeof *score);
+    memset(n_nan, 0, n * sizeof *n_nan);
     for (size_t k = 0; k < s->count; k++) {
         const inner_rows *r = &s->fold[k];
-        gather(x, g, r, y);
-        memcpy(x->z, x->train, r->n * PANEL * sizeof(double));
-        centre(x, g, r->n);
-        gemm_f8(false, false, r->m, PANEL, r->n, 1, o->apply[k] + alpha * r->m * r->n, r->n, x->z, PANEL, 0, x->prediction, PANEL);
-        add_scores(x, g, r, q->select, place, n, score, n_nan);
+        memset(x->train, 0, r->n * PANEL * sizeof(double));
+        memset(x->valid, 0, r->m * PANEL * sizeof(double));
+        for (size_t c = 0; c < n; c++) {
+            for (size_t i = 0; i < r->n; i++) x->train[i * PANEL + c] = y[c][r->train[i]];
+            for (size_t i = 0; i < r->m; i++) x->valid[i * PANEL + c] = y[c][r->valid[i]];
+        }
+        gemm_f8(false, false, r->m, g.wide, r->n, 1, o->apply[k] + alpha * r->m * r->n, r->n, x->train, PANEL, 0, x->prediction, PANEL);
+        if (q->select != SELECT_MSE) centre(x, &g, r->n); /* for the spread of the training rows */
+        add_scores(x, &g, r, q->select, place, n, score, n_nan);
+    }
+    for (size_t c = 0; c < n; c++) {
+        int32_t count = (int32_t)s->count - n_nan[c];
+        score[c] = count > 0 ? score[c] / count : NAN;
     }
 }
 
+/* Pairs of a block by inverses: alpha by alpha, up to PANEL columns at a time. */
 static int by_alpha(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *y,
-                    const score_pair *pair, size_t n, double *score, int32_t *n_nan)
+                    const score_pair *pair, size_t n, double *score, int32_t *n_nan, err *e)
 {
-    uint8_t place[PANEL];
-    size_t at[PANEL];
+    size_t rows = 0, at[PANEL];
     double part[PANEL];
     int32_t nans[PANEL];
-    for (size_t c = 0; c < PANEL; c++) place[c] = (uint8_t)c;
+    const double *column[PANEL];
+    for (size_t k = 0; k < s->count; k++)
+        for (size_t i = 0; i < s->fold[k].n; i++) rows = s->fold[k].train[i] >= rows ? s->fold[k].train[i] + 1 : rows;
+    for (size_t k = 0; k < s->count; k++)
+        for (size_t i = 0; i < s->fold[k].m; i++) rows = s->fold[k].valid[i] >= rows ? s->fold[k].valid[i] + 1 : rows;
+    double *copy = mem_new(rows * PANEL + 1, sizeof *copy, e);
+    if (!copy) return -1;
     for (size_t a = 0; a < q->n_alphas; a++) {
-        gathered g = { 0 };
+        size_t m = 0;
         for (size_t i = 0; i <= n; i++) {
             if (i < n && pair[i].alpha == a) {
-                at[g.n] = i;
-                g.column[g.n++] = pair[i].column;
+                for (size_t k = 0; k < rows; k++) copy[m * rows + k] = y[k * BLOCK + pair[i].column];
+                column[m] = copy + m * rows;
+                at[m++] = i;
             }
-            if (g.n < PANEL && i < n) continue;
-            if (!g.n) continue;
-            memset(part, 0, sizeof part);
-            memset(nans, 0, sizeof nans);
-            score_alpha(x, &g, s, o, q, y, a, place, g.n, part, nans);
-            for (size_t c = 0; c < g.n; c++) {
+            if (!m || (m < PANEL && i < n)) continue;
+            exact_columns(x, s, o, q, column, m, a, part, nans);
+            for (size_t c = 0; c < m; c++) {
                 score[at[c]] = part[c];
                 n_nan[at[c]] = nans[c];
             }
-            g.n = 0;
+            m = 0;
         }
     }
+    free(copy);
     return 0;
 }
 
 int exact_scores(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *y,
                  const score_pair *pair, size_t n, double *score, int32_t *n_nan, err *e)
 {
-    uint8_t *place = mem_new(n + 1, 1, e);
-    if (!place) return -1;
+    uint8_t *place;
+    if (s->by_inverse) return by_alpha(x, s, o, q, y, pair, n, score, n_nan, e);
+    if (!(place = mem_new(n + 1, 1, e))) return -1;
     memset(score, 0, n * sizeof *score);
     memset(n_nan, 0, n * sizeof *n_nan);
-    if (s->by_inverse) by_alpha(x, s, o, q, y, pair, n, score, n_nan);
-    for (size_t first = 0; first < n && !s->by_inverse;) {
+    for (size_t first = 0; first < n;) {
         gathered g = { 0 };
         size_t last = first;
         for (; last < n; last++) {

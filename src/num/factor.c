@@ -7,9 +7,9 @@
 
 #include "ridge.h"
 
-/* Rounding of an eigenvalue is about 1e-16 of the largest; below this ratio of alpha to it the SVD is exact enough, the
- * kernel is not. */
-static const double kernel_floor = 1e-7;
+/* Rounding of an eigenvalue is about 1e-16 of the largest, so that at this ratio of alpha to it predictions by the kernel are
+ * right to 1e-6. Below, the SVD is. */
+static const double kernel_floor = 1e-10;
 
 static double gamma_of(const factor_plan *plan, size_t band_index)
 {

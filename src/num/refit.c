@@ -1,79 +1,98 @@
 /* SPDX-License-Identifier: MIT */
-/* Refit of one candidate on all training rows: predictions of the test rows, by band when shares are wanted, and weights.
- * By a decomposition, which serves any alpha; or, for large kernels, by the operators that came with the inverses, or by one
- * Cholesky factor for each alpha that was chosen: coefficients c = (K + alpha I)^-1 y, prediction = cross kernel · c. */
+/* Refit of one candidate on all training rows for the responses that chose it: predictions of the test rows, by band when
+ * shares are wanted, weights, scores. Three ways:
+ * - by a decomposition, which serves any alpha: few responses, bands, weights;
+ * - by an operator [t×n] an alpha that was chosen: many responses;
+ * - by a Cholesky factor an alpha that was chosen, for large kernels: c = (K + alpha I)^-1 y, prediction = cross kernel · c.
+ * In the last two, responses of one alpha are worked together. */
+#include "nested.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ridge.h"
+enum { CHUNK = 32 * BLOCK };
 
-struct refit {
-    const fold_features *features;
-    size_t n, t, n_parts;
+typedef struct {
+    size_t n, t, n_parts, g;
     bool weights;
-    const double *gamma;
-    factor *f;                /* by a decomposition */
-    const double *test;       /* [A][t×n] borrowed, or NULL */
-    double **root;            /* [A] Cholesky factors [n×n] of the alphas that are used */
+    factor *f;
+    double **apply;           /* [A] [t×n], NULL where nothing chose the alpha */
+    const double *test;       /* [A][t×n] that came with the inverses, borrowed */
+    double **root;            /* [A] Cholesky factors [n×n] */
     double *cross;            /* [n_parts][t×n] centred cross kernels */
-};
+} refit;
 
-struct refit_space {
-    double *y, *z, *scaled, *parts, *weight, *one; /* [n×PANEL] each but parts [n_parts][t×PANEL], weight [p×PANEL] */
-    size_t n_parts;
-};
+/* Responses gathered by alpha. */
+typedef struct {
+    size_t n;
+    size_t *at;               /* [n] numbers of the responses, by alpha and number */
+    double *y, *mean, *sd;    /* [n][rows] about the mean, [n], [n] */
+} chosen;
 
-void refit_free(refit *x)
+static void list_free(double **list, size_t n)
 {
-    if (!x) return;
-    factor_free(x->f);
-    for (size_t a = 0; x->root && x->root[a] != (double *)x; a++) free(x->root[a]);
-    free(x->root);
-    free(x->cross);
-    free(x);
+    for (size_t a = 0; list && a < n; a++) free(list[a]);
+    free(list);
 }
 
-/* Cholesky factors of the alphas in use; the list ends with a mark, since some entries are NULL. */
-static int make_roots(refit *x, const double *kernel, const nested_problem *q, const uint8_t *used, err *e)
+static void refit_free(refit *x, size_t n_alphas)
 {
-    int failed = 0;
+    factor_free(x->f);
+    list_free(x->apply, n_alphas);
+    list_free(x->root, n_alphas);
+    free(x->cross);
+}
+
+/* ---- operators ---- */
+
+static int each_alpha(refit *x, const work *w, const uint8_t *used, const double *kernel, err *e)
+{
+    trouble t = { 0 };
+    const nested_problem *q = w->q;
     size_t n = x->n;
-    if (!(x->root = mem_new(q->n_alphas + 1, sizeof *x->root, e))) return -1;
-    x->root[q->n_alphas] = (double *)x;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
     for (size_t a = 0; a < q->n_alphas; a++) {
         err own = { 0 };
         if (!used[a]) continue;
-        double *k = mem_copy(kernel, n * n * sizeof *k, &own);
-        for (size_t i = 0; k && i < n; i++) k[i * n + i] += q->alphas[a];
-        x->root[a] = k;
-        if (k && !cholesky(n, k, &own)) continue;
-#pragma omp critical(broca_refit)
-        {
-            if (!failed) *e = own;
-            failed = 1;
+        if (x->root) {
+            double *k = x->root[a] = mem_copy(kernel, n * n * sizeof *k, &own);
+            for (size_t i = 0; k && i < n; i++) k[i * n + i] += q->alphas[a];
+            if (!k || cholesky(n, k, &own)) trouble_note(&t, &own);
+            continue;
         }
+        const factor *f = x->f;
+        double *scaled = mem_new(x->t * f->r + 1, sizeof *scaled, &own);
+        x->apply[a] = mem_new(x->t * n + 1, sizeof *x->apply[a], &own);
+        if (scaled && x->apply[a]) {
+            for (size_t k = 0; k < f->r; k++) {
+                double d = factor_shrink(f, k, q->alphas[a]);
+                for (size_t i = 0; i < x->t; i++) scaled[i * f->r + k] = f->apply[i * f->r + k] * d;
+            }
+            gemm_f8(false, true, x->t, n, f->r, 1, scaled, f->r, f->left, f->r, 0, x->apply[a], n);
+        } else trouble_note(&t, &own);
+        free(scaled);
     }
-    return failed ? -1 : 0;
+    if (t.failed) *e = t.first;
+    return t.failed ? -1 : 0;
 }
 
-static int by_cholesky(refit *x, const nested_problem *q, const double *gamma, const uint8_t *used, err *e)
+static int by_cholesky(refit *x, const work *w, const uint8_t *used, err *e)
 {
     int status = -1;
-    const fold_features *f = x->features;
+    const fold_features *f = w->f;
     size_t n = f->n, t = f->t;
     size_t *all = mem_new(n + t, sizeof *all, e);
     double *kernel = mem_new(n * n, sizeof *kernel, e), *mean = mem_new(n, sizeof *mean, e);
     x->cross = mem_new(x->n_parts * t * n + 1, sizeof *x->cross, e);
-    if (!all || !kernel || !mean || !x->cross) goto done;
+    x->root = mem_new(w->q->n_alphas + 1, sizeof *x->root, e);
+    if (!all || !kernel || !mean || !x->cross || !x->root) goto done;
     for (size_t i = 0; i < n + t; i++) all[i] = i;
-    factor_plan plan = { .gamma = gamma, .train = all, .predict = all + n, .n = n, .m = t };
-    for (size_t b = 0; b < x->n_parts && x->n_parts > 1; b++)
-        centred_kernel(kernel, x->cross + b * t * n, f, &plan, b, mean);
+    factor_plan plan = { .gamma = gamma_row(w, x->g), .train = all, .predict = all + n, .n = n, .m = t };
+    for (size_t b = 0; b < x->n_parts && x->n_parts > 1; b++) centred_kernel(kernel, x->cross + b * t * n, f, &plan, b, mean);
     if (x->n_parts > 1) plan.m = 0;
     centred_kernel(kernel, x->cross, f, &plan, SIZE_MAX, mean);
-    status = make_roots(x, kernel, q, used, e);
+    status = each_alpha(x, w, used, kernel, e);
 done:
     free(all);
     free(kernel);
@@ -81,110 +100,300 @@ done:
     return status;
 }
 
-int refit_new(refit **out, const fold_features *f, const inner_set *s, const inner_operators *o, const nested_problem *q,
-              const nested_result *want, const double *gamma, const uint8_t *used, err *e)
+static int by_factor(refit *x, const work *w, const uint8_t *used, err *e)
 {
-    int status = -1;
-    size_t *all = NULL;
-    refit *x = mem_new(1, sizeof *x, e);
-    *out = NULL;
-    if (!x) return -1;
-    *x = (refit){ .features = f, .n = f->n, .t = f->t, .n_parts = want->share && f->n_bands > 1 ? f->n_bands : 1,
-                  .weights = want->weight != NULL, .gamma = gamma };
-    if (s->by_inverse && o && o->test && x->n_parts == 1 && !x->weights) {
-        x->test = o->test;
-        status = 0;
-    } else if (s->by_inverse && !x->weights) {
-        status = by_cholesky(x, q, gamma, used, e);
-    } else if ((all = mem_new(f->n + f->t + 1, sizeof *all, e))) {
-        for (size_t i = 0; i < f->n + f->t; i++) all[i] = i;
-        factor_plan plan = { .gamma = gamma, .train = all, .predict = all + f->n, .n = f->n, .m = f->t, .parts = x->n_parts > 1,
-                             .weights = x->weights, .smallest_alpha = s->smallest_alpha };
-        status = factor_new(&x->f, f, &plan, e);
-    }
+    const fold_features *f = w->f;
+    size_t *all = mem_new(f->n + f->t + 1, sizeof *all, e);
+    if (!all) return -1;
+    for (size_t i = 0; i < f->n + f->t; i++) all[i] = i;
+    factor_plan plan = { .gamma = gamma_row(w, x->g), .train = all, .predict = all + f->n, .n = f->n, .m = f->t,
+                         .parts = x->n_parts > 1, .weights = x->weights, .smallest_alpha = w->inner->smallest_alpha };
+    int status = factor_new(&x->f, f, &plan, e);
     free(all);
-    if (status) refit_free(x);
-    else *out = x;
-    return status;
+    if (status || x->n_parts > 1 || x->weights || w->q->v < SCREEN_FROM) return status;
+    x->apply = mem_new(w->q->n_alphas + 1, sizeof *x->apply, e);
+    return x->apply ? each_alpha(x, w, used, NULL, e) : -1;
 }
 
-void refit_space_free(refit_space *s)
+static int refit_new(refit *x, const work *w, size_t g, const uint8_t *used, err *e)
 {
-    if (!s) return;
-    free(s->y);
+    *x = (refit){ .n = w->f->n, .t = w->f->t, .g = g, .n_parts = w->out->share && w->f->n_bands > 1 ? w->f->n_bands : 1,
+                  .weights = w->out->weight != NULL };
+    if (w->kept && w->kept->test && x->n_parts == 1 && !x->weights) {
+        x->test = w->kept->test;
+        return 0;
+    }
+    return w->inner->by_inverse && !x->weights ? by_cholesky(x, w, used, e) : by_factor(x, w, used, e);
+}
+
+/* ---- one response ---- */
+
+typedef struct {
+    const double *y; /* [t] test rows about the training mean */
+    double mean, sd;
+    const double *parts; /* [n_parts][t] with a stride */
+    size_t stride, next; /* between rows, between parts */
+    const double *weight;
+    size_t weight_stride;
+} fitted;
+
+/* Product measure of each band about the training mean: (2 y ŷ_b - ŷ_b ŷ) summed, over the sum of y². */
+static void put_shares(const work *w, const refit *x, const fitted *c, size_t at, const double *sum)
+{
+    double total = 0;
+    for (size_t i = 0; i < x->t; i++) total += c->y[i] * c->y[i];
+    for (size_t b = 0; b < x->n_parts; b++) {
+        double share = 0;
+        for (size_t i = 0; i < x->t; i++) {
+            double own = c->parts[b * c->next + i * c->stride];
+            share += 2 * c->y[i] * own - own * sum[i];
+        }
+        w->out->share[b * w->q->v + at] = total > 0 ? share / total : NAN;
+    }
+}
+
+static void put_weights(const work *w, const refit *x, const fitted *c, size_t at)
+{
+    const double *gamma = gamma_row(w, x->g);
+    for (size_t k = 0; k < w->f->p; k++) {
+        double scale = w->f->scale[k] * (gamma ? sqrt(gamma[w->f->band_of[k]]) : 1);
+        w->out->weight[w->f->column[k] * w->q->v + at] = c->weight[k * c->weight_stride] * scale;
+    }
+}
+
+/* line [2t] is space. */
+static void put_response(const work *w, const refit *x, const fitted *c, size_t at, double *line)
+{
+    double *sum = line, *y = line + x->t;
+    for (size_t i = 0; i < x->t; i++) {
+        sum[i] = 0;
+        for (size_t b = 0; b < x->n_parts; b++) sum[i] += c->parts[b * c->next + i * c->stride];
+    }
+    if (w->out->y_mean) w->out->y_mean[at] = c->mean;
+    if (w->out->share) put_shares(w, x, c, at, sum);
+    if (w->out->weight) put_weights(w, x, c, at);
+    for (size_t i = 0; i < x->t; i++) {
+        sum[i] += c->mean;
+        y[i] = c->y[i] + c->mean;
+        if (w->out->prediction) w->out->prediction[i * w->q->v + at] = sum[i];
+    }
+    if (w->out->score) w->out->score[at] = score_fold(y, sum, x->t, 1, c->mean, c->sd);
+}
+
+/* ---- by a decomposition, panel by panel ---- */
+
+typedef struct { double *z, *scaled, *parts, *weight, *line, *test; } panel_space;
+
+static int panel_new(panel_space *s, const refit *x, size_t p, err *e)
+{
+    s->z = mem_new((x->f->r + 1) * PANEL, sizeof(double), e);
+    s->scaled = mem_new((x->f->r + 1) * PANEL, sizeof(double), e);
+    s->parts = mem_new(x->n_parts * x->t * PANEL + 1, sizeof(double), e);
+    s->weight = mem_new((x->weights ? p : 0) * PANEL + 1, sizeof(double), e);
+    s->line = mem_new(2 * x->t + 1, sizeof(double), e);
+    s->test = mem_new(x->t + 1, sizeof(double), e);
+    return s->z && s->scaled && s->parts && s->weight && s->line && s->test ? 0 : -1;
+}
+
+static void panel_free(panel_space *s)
+{
     free(s->z);
     free(s->scaled);
     free(s->parts);
     free(s->weight);
-    free(s->one);
-    free(s);
+    free(s->line);
+    free(s->test);
 }
 
-refit_space *refit_space_new(const refit *x, err *e)
-{
-    size_t rank = x->f ? x->f->r : x->n;
-    refit_space *s = mem_new(1, sizeof *s, e);
-    if (!s) return NULL;
-    s->n_parts = x->n_parts;
-    s->y = mem_new(x->n * PANEL, sizeof(double), e);
-    s->z = mem_new((rank + 1) * PANEL, sizeof(double), e);
-    s->scaled = mem_new((rank + 1) * PANEL, sizeof(double), e);
-    s->parts = mem_new(x->n_parts * x->t * PANEL + 1, sizeof(double), e);
-    s->weight = mem_new((x->weights ? x->features->p : 0) * PANEL + 1, sizeof(double), e);
-    s->one = mem_new((x->t + 1) * PANEL, sizeof(double), e);
-    if (s->y && s->z && s->scaled && s->parts && s->weight && s->one) return s;
-    refit_space_free(s);
-    return NULL;
-}
-
-static void panel_by_factor(refit_space *s, const refit *x, const nested_problem *q, const double *y, const size_t *alpha)
+static void panel_fit(panel_space *s, const work *w, const refit *x, const double *y, const size_t *alpha)
 {
     const factor *f = x->f;
     gemm_f8(true, false, f->r, PANEL, f->n, 1, f->left, f->r, y, BLOCK, 0, s->z, PANEL);
     for (size_t i = 0; i < f->r; i++)
         for (size_t j = 0; j < PANEL; j++)
-            s->scaled[i * PANEL + j] = alpha[j] == SIZE_MAX ? 0 : s->z[i * PANEL + j] * factor_shrink(f, i, q->alphas[alpha[j]]);
+            s->scaled[i * PANEL + j] = alpha[j] == SIZE_MAX ? 0 : s->z[i * PANEL + j] * factor_shrink(f, i, w->q->alphas[alpha[j]]);
     for (size_t b = 0; b < f->n_parts; b++)
         gemm_f8(false, false, x->t, PANEL, f->r, 1, f->apply + b * x->t * f->r, f->r, s->scaled, PANEL, 0,
                 s->parts + b * x->t * PANEL, PANEL);
-    if (x->weights && x->features->p)
-        gemm_f8(false, false, x->features->p, PANEL, f->r, 1, f->to_weight, f->r, s->scaled, PANEL, 0, s->weight, PANEL);
+    if (x->weights && w->f->p)
+        gemm_f8(false, false, w->f->p, PANEL, f->r, 1, f->to_weight, f->r, s->scaled, PANEL, 0, s->weight, PANEL);
 }
 
-/* Alphas one by one: columns that chose another are zero, so that every column keeps its place in the panel. */
-static void panel_by_alpha(refit_space *s, const refit *x, const nested_problem *q, const double *y, const size_t *alpha)
+static void block_fit(panel_space *s, const work *w, const refit *x, const block *b)
 {
-    size_t n = x->n, t = x->t;
-    for (size_t a = 0; a < q->n_alphas; a++) {
-        bool any = false;
-        for (size_t j = 0; j < PANEL; j++) any = any || alpha[j] == a;
+    for (size_t first = 0; first < b->width; first += PANEL) {
+        size_t alpha[PANEL], any = 0;
+        for (size_t j = 0; j < PANEL; j++) {
+            bool own = first + j < b->width && w->c.gamma[b->first + first + j] == (int32_t)x->g;
+            alpha[j] = own ? w->c.alpha[b->first + first + j] : SIZE_MAX;
+            any += own;
+        }
         if (!any) continue;
-        for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j < PANEL; j++) s->y[i * PANEL + j] = alpha[j] == a ? y[i * BLOCK + j] : 0;
-        if (!x->test) cholesky_solve(n, x->root[a], PANEL, s->y);
-        for (size_t b = 0; b < x->n_parts; b++) {
-            const double *apply = x->test ? x->test + a * t * n : x->cross + b * t * n;
-            gemm_f8(false, false, t, PANEL, n, 1, apply, n, s->y, PANEL, 0, s->one, PANEL);
-            for (size_t i = 0; i < t; i++)
-                for (size_t j = 0; j < PANEL; j++)
-                    if (alpha[j] == a) s->parts[(b * t + i) * PANEL + j] = s->one[i * PANEL + j];
+        panel_fit(s, w, x, b->y + first, alpha);
+        for (size_t j = 0; j < PANEL; j++) {
+            if (alpha[j] == SIZE_MAX) continue;
+            for (size_t i = 0; i < x->t; i++) s->test[i] = b->y[(x->n + i) * BLOCK + first + j];
+            fitted c = { .y = s->test, .mean = b->mean[first + j], .sd = b->sd[first + j], .parts = s->parts + j, .stride = PANEL,
+                         .next = x->t * PANEL, .weight = s->weight + j, .weight_stride = PANEL };
+            put_response(w, x, &c, b->first + first + j, s->line);
         }
     }
 }
 
-void refit_panel(refit_space *s, const refit *x, const nested_problem *q, const double *y, const size_t *alpha)
+static bool block_uses(const work *w, size_t number, size_t g)
 {
-    if (x->f) panel_by_factor(s, x, q, y, alpha);
-    else panel_by_alpha(s, x, q, y, alpha);
+    for (size_t j = number * BLOCK; j < (number + 1) * BLOCK && j < w->q->v; j++)
+        if (w->c.gamma[j] == (int32_t)g) return true;
+    return false;
 }
 
-const double *refit_parts(const refit_space *s, size_t *n_parts)
+static int fit_blocks(const work *w, const refit *x, err *e)
 {
-    *n_parts = s->n_parts;
-    return s->parts;
+    trouble t = { 0 };
+#pragma omp parallel num_threads(threads_count())
+    {
+        err own = { 0 };
+        block b;
+        panel_space s = { 0 };
+        int bad = block_space(&b, w, &own) || panel_new(&s, x, w->f->p, &own);
+#pragma omp for schedule(dynamic, 1)
+        for (size_t k = 0; k < w->blocks; k++) {
+            if (bad || in_trouble(&t) || !block_uses(w, k, x->g)) continue;
+            if (!(bad = block_load(&b, w, k, &own))) block_fit(&s, w, x, &b);
+        }
+        if (bad) trouble_note(&t, &own);
+        block_free(&b);
+        panel_free(&s);
+    }
+    if (t.failed) *e = t.first;
+    return t.failed ? -1 : 0;
 }
 
-const double *refit_weights(const refit_space *s)
+/* ---- by alpha, responses of a chunk together ---- */
+
+static int chosen_gather(chosen *c, const work *w, size_t g, size_t first, err *e)
 {
-    return s->weight;
+    trouble t = { 0 };
+    size_t last = first + CHUNK < w->q->v ? first + CHUNK : w->q->v, rows = w->f->n + w->f->t, n = 0;
+    size_t *place = mem_new(CHUNK, sizeof *place, e);
+    int status = -1;
+    *c = (chosen){ 0 };
+    for (size_t j = first; j < last; j++) c->n += w->c.gamma[j] == (int32_t)g;
+    c->at = mem_new(c->n + 1, sizeof *c->at, e);
+    c->y = mem_new(c->n * rows + 1, sizeof *c->y, e);
+    c->mean = mem_new(c->n + 1, sizeof *c->mean, e);
+    c->sd = mem_new(c->n + 1, sizeof *c->sd, e);
+    if (!place || !c->at || !c->y || !c->mean || !c->sd) goto done;
+    for (size_t a = 0; a < w->q->n_alphas; a++)
+        for (size_t j = first; j < last; j++)
+            if (w->c.gamma[j] == (int32_t)g && w->c.alpha[j] == a) {
+                place[j - first] = n;
+                c->at[n++] = j;
+            }
+#pragma omp parallel num_threads(threads_count())
+    {
+        err own = { 0 };
+        block b;
+        int bad = block_space(&b, w, &own);
+#pragma omp for schedule(dynamic, 1)
+        for (size_t k = first / BLOCK; k < (last + BLOCK - 1) / BLOCK; k++) {
+            if (bad || !block_uses(w, k, g) || (bad = block_load(&b, w, k, &own))) continue;
+            for (size_t j = 0; j < b.width; j++) {
+                if (w->c.gamma[b.first + j] != (int32_t)g) continue;
+                size_t to = place[b.first + j - first];
+                for (size_t i = 0; i < rows; i++) c->y[to * rows + i] = b.y[i * BLOCK + j];
+                c->mean[to] = b.mean[j];
+                c->sd[to] = b.sd[j];
+            }
+        }
+        if (bad) trouble_note(&t, &own);
+        block_free(&b);
+    }
+    if (t.failed) *e = t.first;
+    status = t.failed ? -1 : 0;
+done:
+    free(place);
+    return status;
+}
+
+static void chosen_free(chosen *c)
+{
+    free(c->at);
+    free(c->y);
+    free(c->mean);
+    free(c->sd);
+}
+
+/* Responses [first, last) of one alpha, at most PANEL; y [n×PANEL], parts [n_parts][t×PANEL], line are space. */
+static void group_fit(const work *w, const refit *x, const chosen *c, size_t first, size_t last, double *y, double *parts, double *line)
+{
+    enum { TILE = 16 };
+    size_t n = x->n, t = x->t, rows = n + t, width = (last - first + TILE - 1) / TILE * TILE, a = w->c.alpha[c->at[first]];
+    memset(y, 0, n * PANEL * sizeof *y);
+    for (size_t j = first; j < last; j++)
+        for (size_t i = 0; i < n; i++) y[i * width + j - first] = c->y[j * rows + i];
+    if (x->root) cholesky_solve(n, x->root[a], width, y);
+    for (size_t b = 0; b < x->n_parts; b++) {
+        const double *apply = x->root ? x->cross + b * t * n : x->test ? x->test + a * t * n : x->apply[a];
+        gemm_f8(false, false, t, width, n, 1, apply, n, y, width, 0, parts + b * t * PANEL, PANEL);
+    }
+    for (size_t j = first; j < last; j++) {
+        fitted one = { .y = c->y + j * rows + n, .mean = c->mean[j], .sd = c->sd[j], .parts = parts + j - first, .stride = PANEL,
+                       .next = t * PANEL };
+        put_response(w, x, &one, c->at[j], line);
+    }
+}
+
+static int fit_groups(const work *w, const refit *x, const chosen *c, err *e)
+{
+    trouble t = { 0 };
+    size_t groups = 0, *begin = mem_new(c->n + 1, sizeof *begin, e);
+    if (!begin) return -1;
+    for (size_t i = 0; i < c->n; i++)
+        if (!groups || w->c.alpha[c->at[i]] != w->c.alpha[c->at[begin[groups - 1]]] || i - begin[groups - 1] == PANEL) begin[groups++] = i;
+    begin[groups] = c->n;
+#pragma omp parallel num_threads(threads_count())
+    {
+        err own = { 0 };
+        double *y = mem_new(x->n * PANEL, sizeof *y, &own), *parts = mem_new(x->n_parts * x->t * PANEL + 1, sizeof *parts, &own);
+        double *line = mem_new(2 * x->t + 1, sizeof *line, &own);
+        bool bad = !y || !parts || !line;
+#pragma omp for schedule(dynamic, 1)
+        for (size_t k = 0; k < groups; k++)
+            if (!bad) group_fit(w, x, c, begin[k], begin[k + 1], y, parts, line);
+        if (bad) trouble_note(&t, &own);
+        free(y);
+        free(parts);
+        free(line);
+    }
+    free(begin);
+    if (t.failed) *e = t.first;
+    return t.failed ? -1 : 0;
+}
+
+static int fit_by_alpha(const work *w, const refit *x, err *e)
+{
+    for (size_t first = 0; first < w->q->v; first += CHUNK) {
+        chosen c;
+        int bad = chosen_gather(&c, w, x->g, first, e) || (c.n && fit_groups(w, x, &c, e));
+        chosen_free(&c);
+        if (bad) return -1;
+    }
+    return 0;
+}
+
+int refit_candidate(work *w, size_t g, err *e)
+{
+    refit x = { 0 };
+    bool any = false;
+    int status = -1;
+    uint8_t *used = mem_new(w->q->n_alphas, 1, e);
+    if (!used) return -1;
+    for (size_t j = 0; j < w->q->v; j++)
+        if (w->c.gamma[j] == (int32_t)g) used[w->c.alpha[j]] = any = true;
+    if (!any) status = 0;
+    else if (!refit_new(&x, w, g, used, e)) status = x.f && !x.apply ? fit_blocks(w, &x, e) : fit_by_alpha(w, &x, e);
+    refit_free(&x, w->q->n_alphas);
+    free(used);
+    return status;
 }

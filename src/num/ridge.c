@@ -8,14 +8,22 @@
 
 #include "ridge.h"
 
+HOT static void column_sums(double *sum, const double *a, size_t n, size_t k, size_t width, const double *mean)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < width; j++) sum[j] += a[i * k + j] - mean[j];
+}
+
 void column_means(double *mean, const double *a, size_t n, size_t k)
 {
+    double sum[PANEL];
     for (size_t j = 0; j < k; j++) mean[j] = 0;
     for (int pass = 0; pass < 2; pass++) /* the second takes away what rounding of a large mean left */
-        for (size_t j = 0; j < k; j++) {
-            double sum = 0;
-            for (size_t i = 0; i < n; i++) sum += a[i * k + j] - mean[j];
-            mean[j] += sum / (double)n;
+        for (size_t first = 0; first < k; first += PANEL) {
+            size_t width = k - first < PANEL ? k - first : PANEL;
+            memset(sum, 0, sizeof sum);
+            column_sums(sum, a + first, n, k, width, mean + first);
+            for (size_t j = 0; j < width; j++) mean[first + j] += sum[j] / (double)n;
         }
 }
 

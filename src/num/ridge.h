@@ -100,6 +100,10 @@ void exact_space_free(exact_space *x);
 int exact_scores(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *y,
                  const score_pair *pair, size_t n, double *score, int32_t *n_nan, err *e);
 
+/* The same of up to PANEL columns y[c] [rows] for one alpha, by inverses. */
+void exact_columns(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *const *y,
+                   size_t n, size_t alpha, double *score, int32_t *n_nan);
+
 /* ---- fp32 screening (screen.c) ---- */
 
 typedef struct screen screen; /* of one inner fold */
@@ -134,22 +138,5 @@ typedef struct {
  * rows (METHODS 3.6). space: loo_space(f) doubles. */
 void loo_scores(double *score, const factor *f, const nested_problem *q, const double *y, double *space);
 size_t loo_space(const factor *f);
-
-/* ---- refit (refit.c) ---- */
-
-typedef struct refit refit;
-/* Operators of one candidate on all training rows, for the alphas with used[a]. o may be NULL. */
-int refit_new(refit **out, const fold_features *f, const inner_set *s, const inner_operators *o, const nested_problem *q,
-              const nested_result *want, const double *gamma, const uint8_t *used, err *e);
-void refit_free(refit *x);
-typedef struct refit_space refit_space;
-refit_space *refit_space_new(const refit *x, err *e);
-void refit_space_free(refit_space *s);
-/* The columns of a panel whose alpha is alpha[j] (SIZE_MAX: not this column): predictions about the training mean as the sum
- * over parts of s->parts [n_parts][t×PANEL], weights of the kept columns [p×PANEL]. y [(n+t)×BLOCK] about its training mean,
- * column 0 the first of the panel. */
-void refit_panel(refit_space *s, const refit *x, const nested_problem *q, const double *y, const size_t *alpha);
-const double *refit_parts(const refit_space *s, size_t *n_parts);
-const double *refit_weights(const refit_space *s);
 
 #endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to num: the work on one outer fold, shared by nested.c, select_exact.c, select_screen.c and refit.c. */
+#ifndef BROCA_NUM_NESTED_H
+#define BROCA_NUM_NESTED_H
+
+#include "ridge.h"
+
+enum { SCREEN_FROM = 1024 }; /* responses; below, what screening saves is not worth its operators */
+
+typedef struct {
+    const nested_problem *q;
+    nested_result *out;
+    fold_features *f;
+    inner_set *inner;
+    size_t n_candidates, blocks;
+    bool screened;
+    choice c;
+    double *sum;         /* [A×v] scores of one candidate, where all are wanted at once */
+    int32_t *nans;       /* [A×v] */
+    inner_operators *kept; /* of the only candidate, for the refit */
+} work;
+
+/* A block of responses: rows of the features, centred on the training rows. */
+typedef struct {
+    double *rows, *y;    /* [n×BLOCK] rows of the problem, [(n+t)×BLOCK] */
+    double mean[BLOCK], sd[BLOCK];
+    size_t first, width;
+} block;
+
+
+void block_free(block *b);
+int block_space(block *b, const work *w, err *e);
+/* Reads block `number`; BLOCK columns, zeros beyond the last. */
+int block_load(block *b, const work *w, size_t number, err *e);
+const double *gamma_row(const work *w, size_t g);
+
+/* First error of a parallel loop. */
+typedef struct { int failed; err first; } trouble;
+void trouble_note(trouble *t, const err *own);
+bool in_trouble(trouble *t);
+
+/* Takes candidate g for response j if its score beats the best so far. */
+void take(choice *c, size_t j, size_t g, size_t alpha, double best, select_by select);
+/* Scores every alpha of candidate g in fp64 and chooses; whole: leave-one-out by the factor of all training rows. */
+int select_exact(work *w, const inner_operators *o, const factor *whole, size_t g, err *e);
+/* The same choice by screening in fp32. */
+int select_screened(work *w, const inner_operators *o, size_t g, err *e);
+/* Fits candidate g on all training rows for the responses that chose it, and writes what is wanted. */
+int refit_candidate(work *w, size_t g, err *e);
+
+#endif
