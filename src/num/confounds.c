@@ -2,7 +2,6 @@
 /* Confounds learnt on training rows (METHODS 3.5) and the rule of what counts as constant (CONTRACT). */
 #include "broca/num.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -12,6 +11,7 @@ bool column_constant(const double *x, size_t n, size_t stride, const uint8_t *us
     for (size_t i = 0; i < n; i++) {
         double value = x[i * stride];
         if (use && !use[i]) continue;
+        if (!isfinite(value)) return false; /* for the caller to name */
         if (value < low) low = value;
         if (value > high) high = value;
         if (fabs(value) > largest) largest = fabs(value);
@@ -44,12 +44,14 @@ static void gather(double *out, const double *a, size_t n, size_t k, const uint8
     }
 }
 
-static void column_sds(double *sd, const double *z, size_t rows, size_t k)
+/* Infinite where a column is constant up to rounding (about its mean, size): divided by it, the column is zero. */
+static void column_sds(double *sd, const double *z, size_t rows, size_t k, const double *size)
 {
     for (size_t j = 0; j < k; j++) {
         double sum = 0;
         for (size_t i = 0; i < rows; i++) sum += z[i * k + j] * z[i * k + j];
-        sd[j] = sum > 0 ? sqrt(sum / (double)rows) : 1;
+        sd[j] = sqrt(sum / (double)rows);
+        if (!(sd[j] > 1e-12 * fabs(size[j]))) sd[j] = INFINITY;
     }
 }
 
@@ -62,7 +64,9 @@ static int least_squares(double *beta, double *z, const double *yc, size_t rows,
     double *uy = mem_new(r * v, sizeof *uy, e);
     if (!u || !s || !vt || !uy || svd_thin(rows, k, z, u, s, vt, e)) goto done;
     gemm_f8(true, false, r, v, rows, 1, u, r, yc, v, 0, uy, v);
-    double smallest = s[0] * (double)(rows > k ? rows : k) * DBL_EPSILON;
+    /* Columns of one size that are the same up to the rounding of what was measured (1e-6 beside 3 has ten digits left) are
+     * one confound: a direction made of rounding would be fitted to noise. */
+    double smallest = 1e-8 * s[0];
     for (size_t i = 0; i < r; i++)
         for (size_t j = 0; j < v; j++) uy[i * v + j] = s[i] > smallest ? uy[i * v + j] / s[i] : 0;
     gemm_f8(true, false, k, v, r, 1, vt, k, uy, v, 0, beta, v);
@@ -89,7 +93,7 @@ int remove_confounds(double *y, size_t n, size_t v, const double *z, size_t k, c
     train_means(zm, z, n, k, train, rows);
     train_means(ym, y, n, v, train, rows);
     gather(zc, z, n, k, train, zm, NULL);
-    column_sds(sd, zc, rows, k); /* mm and radians: columns of one size before the rank is judged */
+    column_sds(sd, zc, rows, k, zm); /* mm and radians: columns of one size before the rank is judged */
     gather(zc, z, n, k, train, zm, sd);
     gather(yc, y, n, v, train, ym, NULL);
     if (least_squares(b, zc, yc, rows, k, v, e)) goto done;
