@@ -151,6 +151,9 @@ int ridge_fit(const double *x, size_t n, size_t p, const double *y, size_t v, co
 /* Effective degrees of freedom sum s²/(s²+alpha) of the centred x [n×p] (the intercept not counted) and the hat matrix's
  * diagonal [n] (1/n of the intercept included; leave-one-out residuals divide by 1 - h, METHODS 3.6). hat may be NULL. */
 int ridge_hat(const double *x, size_t n, size_t p, double alpha, double *df, double *hat, err *e);
+/* METHODS 3.9: r2 [2^sets] of the model of each subset (bit k: set k; r2[0] is not read) -> part [2^sets]: explained by exactly
+ * the sets of the subset together. Parts may be negative; they sum to the R2 of all. */
+void variance_partition(double *part, const double *r2, size_t sets);
 /* METHODS 3.8: candidates of random search: equal weights, the corners, then Dirichlet draws alternating concentration
  * 0.1 and 1.0, from stream RNG_GAMMA. out [count×bands], rows sum to 1. */
 int gamma_candidates(double *out, size_t count, size_t bands, uint64_t seed, err *e);
@@ -215,6 +218,9 @@ int series_blocks(int32_t *block, const int32_t *run, size_t n, const folds *f, 
 /* z-scores the columns of y [n×v] in place by mean and sd (ddof 0) of the rows with train[i] != 0; columns that are
  * constant on those rows become zero. */
 int series_zscore(double *y, size_t n, size_t v, const uint8_t *train, err *e);
+/* Mean and sd (ddof 0) of each run; a column that is constant within a run becomes 0 there. In place (replicate modes; a leak
+ * of the test mean where a run holds test rows). */
+int series_zscore_runs(double *y, size_t n, size_t v, const int32_t *run, err *e);
 /* Copy of y [n×v] (already filtered) with the confounds z [n×k] (NULL: none) learnt on the training rows removed, then
  * z-scored. out [n×v]. */
 int series_fold(double *out, const double *y, size_t n, size_t v, const double *z, size_t k, const uint8_t *train, err *e);

@@ -59,3 +59,29 @@ int series_fold(double *out, const double *y, size_t n, size_t v, const double *
     if (z && k && remove_confounds(out, n, v, z, k, train, NULL, e)) return -1;
     return series_zscore(out, n, v, train, e);
 }
+
+int series_zscore_runs(double *y, size_t n, size_t v, const int32_t *run, err *e)
+{
+    uint8_t *use = mem_new(n, 1, e), *seen = mem_new(n, 1, e);
+    int status = use && seen ? 0 : -1;
+    for (size_t i = 0; i < n && !status; i++) {
+        if (seen[i]) continue;
+        for (size_t k = 0; k < n; k++) seen[k] |= use[k] = run[k] == run[i];
+        for (size_t j = 0; j < v; j++) {
+            double sum = 0, square = 0, count = 0;
+            bool constant = column_constant(y + j, n, v, use);
+            for (size_t k = 0; k < n; k++)
+                if (use[k]) {
+                    sum += y[k * v + j];
+                    count++;
+                }
+            for (size_t k = 0; k < n; k++)
+                if (use[k]) square += (y[k * v + j] - sum / count) * (y[k * v + j] - sum / count);
+            for (size_t k = 0; k < n; k++)
+                if (use[k]) y[k * v + j] = constant ? 0 : (y[k * v + j] - sum / count) / sqrt(square / count);
+        }
+    }
+    free(use);
+    free(seen);
+    return status;
+}

@@ -35,6 +35,7 @@ typedef oracle_status (*oracle_check)(const oracle_case *c, oracle_result *r);
 oracle_status check_hf(const oracle_case *c, oracle_result *r);
 oracle_status check_tokenizers(const oracle_case *c, oracle_result *r);
 oracle_status check_ridge(const oracle_case *c, oracle_result *r);
+oracle_status check_ridge_more(const oracle_case *c, oracle_result *r); /* called by check_ridge */
 oracle_status check_stats(const oracle_case *c, oracle_result *r);
 oracle_status check_benchmarks(const oracle_case *c, oracle_result *r);
 oracle_status check_moran(const oracle_case *c, oracle_result *r);
