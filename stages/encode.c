@@ -27,7 +27,7 @@ static const option options[] = {
     { "target", OPT_ENUM, AT(target), "single", "single group", true, "each neuroid, or the mean over subjects" },
     { "add-mean", OPT_FLAG, AT(add_mean), NULL, NULL, true, "a further neuroid: z-scored mean of a subject's regions" },
     { "folds", OPT_TEXT, AT(folds), NULL, "SCHEME", true, "contiguous:K,gap=S | group:K | logo | random:K | given:FILE" },
-    { "inner", OPT_TEXT, AT(inner), NULL, "SCHEME", true, "inner folds" },
+    { "inner", OPT_TEXT, AT(inner), NULL, "SCHEME", true, "inner folds; or loo | gcv of the training rows" },
     { "allow-random", OPT_FLAG, AT(allow_random), NULL, NULL, true, "let random folds pass, with a warning" },
     { "alphas", OPT_TEXT, AT(alphas), "-1:6:22", "GRID", true, "penalties, log10 LO:HI:N or a list" },
     { "alpha-per", OPT_ENUM, AT(alpha_per), "voxel", "voxel all", true, "one alpha for each neuroid, or for all" },
@@ -84,6 +84,10 @@ static int translate(encode_options *q, const stage_options *o, stage *s)
                            .allow_random = o->allow_random, .alpha_shared = str_same(o->alpha_per, "all"),
                            .select = str_same(o->select, "mse") ? SELECT_MSE : str_same(o->select, "r2") ? SELECT_R2 : SELECT_R,
                            .confounds = o->confounds, .drop_start = o->drop_start, .units = o->units };
+    if (o->inner && (str_same(o->inner, "loo") || str_same(o->inner, "gcv"))) {
+        q->inner_by = str_same(o->inner, "loo") ? INNER_LOO : INNER_GCV;
+        q->inner = NULL;
+    }
     if (encode_alphas(&q->alphas, &q->n_alphas, o->alphas, &s->err) || encode_highpass(q, o->highpass, &s->err) ||
         read_downsample(q, o->downsample, &s->err) || stage_seed(s, &q->seed) ||
         read_words(standard, "standardize", o->standardize, xy, &s->err) ||
@@ -162,6 +166,8 @@ static void say(stage *s, const encoded *x)
     }
     char text[300] = "";
     if (base) snprintf(text, sizeof text, "; baseline mean r %.3f", mean_r(base, x->v));
+    if (x->screened) snprintf(text + strlen(text), sizeof text - strlen(text), "; %.1f %% of the choices scored again in fp64",
+                              100.0 * (double)x->rescored / (double)x->screened);
     stage_result(s, "%zu sets × %zu folds × %zu neuroids; highest mean r %.3f (%s, chosen on test data: no result)%s", x->n_sets, x->folds,
                  x->v, best ? mean_r(best, x->v) : 0, best ? best->name : "none", text);
 }

@@ -28,6 +28,7 @@ typedef struct {
     bool group;                  /* --target */
     bool add_mean;               /* a further neuroid "mean" a subject: the z-scored mean of its ROIs */
     const char *folds, *inner;   /* NULL: CONTRACT's defaults */
+    inner_by inner_by;           /* or leave-one-out or generalised cross-validation of the training rows */
     bool allow_random;
     double *alphas; size_t n_alphas;
     bool alpha_shared;
@@ -51,11 +52,14 @@ int encode_highpass(encode_options *o, const char *text, err *e);
 
 /* ---- what comes out ---- */
 
+typedef struct { double yy, pp, yp; } product_sums; /* about the fold's means: what the pooled r is made of */
+
 typedef struct {
     char *name;                  /* "baseline", "NAME:tap", "NAME:tap+baseline" */
     const char *kind;            /* baseline, model, joint */
     size_t p, n_bands, dropped;  /* dropped: most columns that a fold dropped as constant */
     double *alpha, *inner_best, *r, *r2, *r2_train, *sse; /* [F×v] */
+    product_sums *sums;          /* [F×v] */
     int32_t *gamma;              /* [F×v], joint */
     double *share;               /* [F×bands×v], joint */
     double *r_mean, *r_pooled, *r2_pooled; /* [v] */
@@ -77,6 +81,7 @@ typedef struct {
     char **excluded, **reason;
     char folds_text[160], inner_text[160];
     size_t edges, choices;       /* alphas chosen at an end of the grid, of all choices */
+    size_t screened, rescored;   /* responses whose alphas were screened in fp32; of them scored again in fp64 */
     arena *memory;
 } encoded;
 

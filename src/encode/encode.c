@@ -17,8 +17,8 @@ typedef struct {
     folds *outer, **inner;   /* over the used rows; [F] */
     int32_t *block;          /* [n] of the filter */
     targets targets;
-    double **y;              /* [F] series of each fold [n×v] */
-    double *train_sd, *train_mean; /* [F×v] */
+    double **ready;          /* [F] series of each fold [n×v], where all columns are needed at once; else NULL */
+    fold_series *series;     /* [F] */
     double *gammas;          /* [candidates×2] */
     encoded *result;
 } run;
@@ -27,18 +27,17 @@ static void run_free(run *q)
 {
     for (size_t f = 0; q->outer && f < q->outer->count; f++) {
         if (q->inner) folds_free(q->inner[f]);
-        if (q->y) free(q->y[f]);
+        if (q->ready) free(q->ready[f]);
     }
     free(q->inner);
-    free(q->y);
+    free(q->ready);
+    free(q->series);
     folds_free(q->outer);
     fits_free(q->fits, q->n_fits);
     feature_list_free(&q->features);
     used_rows_free(&q->rows);
     targets_free(&q->targets);
     free(q->block);
-    free(q->train_sd);
-    free(q->train_mean);
     free(q->gammas);
 }
 
@@ -48,7 +47,7 @@ void encoded_free(encoded *x)
     for (size_t i = 0; i < x->n_sets; i++) {
         encoded_set *s = &x->sets[i];
         void *owned[] = { s->name, s->alpha, s->inner_best, s->r, s->r2, s->r2_train, s->sse, s->gamma, s->share, s->r_mean,
-                          s->r_pooled, s->r2_pooled, s->n_nan, s->n_edge, s->inner, s->prediction, s->weight };
+                          s->r_pooled, s->r2_pooled, s->sums, s->n_nan, s->n_edge, s->inner, s->prediction, s->weight };
         for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) free(owned[k]);
     }
     free(x->sets);
@@ -120,8 +119,16 @@ static int make_folds(run *q, const responses *r, err *e)
         err_while(e, "making the outer folds");
         goto done;
     }
-    if (q->o->inner ? fold_scheme_parse(&inner, q->o->inner, e) : folds_inner(&inner, &outer, e)) goto done;
     fold_scheme_text(&outer, q->result->folds_text, sizeof q->result->folds_text);
+    if (q->o->inner_by != INNER_FOLDS) {
+        snprintf(q->result->inner_text, sizeof q->result->inner_text, "%s", q->o->inner_by == INNER_LOO ? "loo" : "gcv");
+        if (q->rows.onset && r->tr > 0)
+            log_warn("leave-one-out inside the training rows looks at neighbours in time and picks alpha too small");
+        q->inner = mem_new(q->outer->count, sizeof *q->inner, e);
+        status = q->inner ? 0 : -1;
+        goto done;
+    }
+    if (q->o->inner ? fold_scheme_parse(&inner, q->o->inner, e) : folds_inner(&inner, &outer, e)) goto done;
     fold_scheme_text(&inner, q->result->inner_text, sizeof q->result->inner_text);
     if (!(q->inner = mem_new(q->outer->count, sizeof *q->inner, e))) goto done;
     for (size_t f = 0; f < q->outer->count; f++) {
@@ -198,9 +205,10 @@ static int set_space(encoded_set *s, const fit_set *fit, const run *q, err *e)
     s->r2_pooled = mem_new(v, sizeof(double), e);
     s->n_nan = mem_new(v, sizeof(int32_t), e);
     s->n_edge = mem_new(v, sizeof(int32_t), e);
-    s->prediction = mem_new(all * v, sizeof(float), e);
-    if (!s->r_mean || !s->r_pooled || !s->r2_pooled || !s->n_nan || !s->n_edge || !s->prediction) return -1;
-    for (size_t i = 0; i < all * v; i++) s->prediction[i] = NAN;
+    s->sums = mem_new(cells, sizeof *s->sums, e);
+    if (!s->r_mean || !s->r_pooled || !s->r2_pooled || !s->n_nan || !s->n_edge || !s->sums) return -1;
+    if (q->o->save_prediction && !(s->prediction = mem_new(all * v, sizeof(float), e))) return -1;
+    for (size_t i = 0; s->prediction && i < all * v; i++) s->prediction[i] = NAN;
     if (fit->n_bands > 1) {
         s->gamma = mem_new(cells, sizeof(int32_t), e);
         s->share = mem_new(cells * fit->n_bands, sizeof(double), e);
@@ -244,33 +252,18 @@ static int result_space(run *q, err *e)
     return 0;
 }
 
-static int fold_series(run *q, err *e)
+static int make_series(run *q, err *e)
 {
     size_t F = q->outer->count, v = q->targets.out_v, n = q->rows.n;
-    if (!(q->y = mem_new(F, sizeof *q->y, e)) || !(q->train_sd = mem_new(F * v, sizeof(double), e)) ||
-        !(q->train_mean = mem_new(F * v, sizeof(double), e)))
-        return -1;
+    if (!(q->ready = mem_new(F, sizeof *q->ready, e)) || !(q->series = mem_new(F, sizeof *q->series, e))) return -1;
     for (size_t f = 0; f < F; f++) {
-        const uint8_t *train = q->outer->train + f * n, *test = q->outer->test + f * n;
-        if (!(q->y[f] = mem_new(n * v, sizeof(double), e))) return -1;
-        if (targets_fold(q->y[f], &q->targets, train, q->o->standardise_y, e)) return err_while(e, "preparing the responses of fold %zu", f + 1);
-        for (size_t j = 0; j < v; j++) {
-            double sum = 0, square = 0, count = 0, sst = 0;
-            for (size_t i = 0; i < n; i++)
-                if (train[i]) {
-                    sum += q->y[f][i * v + j];
-                    count++;
-                }
-            double mean = sum / count;
-            for (size_t i = 0; i < n; i++) {
-                double d = q->y[f][i * v + j] - mean;
-                if (train[i]) square += d * d;
-                if (test[i]) sst += d * d;
-            }
-            q->train_mean[f * v + j] = mean;
-            q->train_sd[f * v + j] = sqrt(square / count);
-            q->result->sst[f * v + j] = sst;
+        const uint8_t *train = q->outer->train + f * n;
+        if (q->o->group || q->o->add_mean) {
+            if (!(q->ready[f] = mem_new(n * v, sizeof(double), e))) return -1;
+            if (targets_fold(q->ready[f], &q->targets, train, q->o->standardise_y, e))
+                return err_while(e, "preparing the responses of fold %zu", f + 1);
         }
+        q->series[f] = (fold_series){ &q->targets, train, q->o->standardise_y, q->ready[f] };
     }
     return 0;
 }
@@ -299,34 +292,31 @@ static int join_parts(double **x, uint8_t **keep, band *bands, const fit_set *fi
     return 0;
 }
 
-enum { MOST_BANDS = 16 };
+enum { MOST_BANDS = 16, BLOCK_OF_RESPONSES = 256 };
 
-static int score_job(encoded_set *s, const run *q, size_t f, const double *prediction, err *e)
+static void keep_scores(encoded_set *s, const run *q, size_t f, const fit_score *score)
 {
-    size_t n = q->rows.n, v = q->targets.out_v, t = 0;
-    const uint8_t *test = q->outer->test + f * n;
-    for (size_t i = 0; i < n; i++) t += test[i];
-    double *column = mem_new(2 * t, sizeof *column, e);
-    if (!column) return -1;
+    size_t v = q->targets.out_v;
     for (size_t j = 0; j < v; j++) {
-        size_t k = 0, at = f * v + j;
-        double sse = 0;
-        for (size_t i = 0; i < n; i++) {
-            if (!test[i]) continue;
-            column[k] = q->y[f][i * v + j];
-            column[t + k] = prediction[k * v + j];
-            sse += (column[k] - column[t + k]) * (column[k] - column[t + k]);
-            s->prediction[q->rows.row[i] * v + j] = (float)column[t + k];
-            k++;
-        }
-        fit_score score = score_fold(column, column + t, t, 1, q->train_mean[at], q->train_sd[at]);
-        s->r[at] = score.r;
-        s->r2[at] = score.r2;
-        s->r2_train[at] = score.r2_train;
-        s->sse[at] = sse;
+        size_t at = f * v + j;
+        s->r[at] = score[j].r;
+        s->r2[at] = score[j].r2;
+        s->r2_train[at] = score[j].r2_train;
+        s->sse[at] = score[j].sse;
+        s->sums[at] = (product_sums){ score[j].yy, score[j].pp, score[j].yp };
+        if (s == q->result->sets) q->result->sst[at] = score[j].sst; /* the same for every fit */
     }
-    free(column);
-    return 0;
+}
+
+static void keep_predictions(encoded_set *s, const run *q, size_t f, const double *prediction)
+{
+    size_t n = q->rows.n, v = q->targets.out_v, k = 0;
+    const uint8_t *test = q->outer->test + f * n;
+    for (size_t i = 0; i < n; i++) {
+        if (!test[i]) continue;
+        for (size_t j = 0; j < v; j++) s->prediction[q->rows.row[i] * v + j] = (float)prediction[k * v + j];
+        k++;
+    }
 }
 
 static int run_job(run *q, size_t number, err *e)
@@ -335,22 +325,24 @@ static int run_job(run *q, size_t number, err *e)
     const fit_set *fit = &q->fits[number / F];
     encoded_set *s = &q->result->sets[number / F];
     double *x = NULL, *prediction = NULL, *share = NULL, *weight = NULL;
+    fit_score *score = NULL;
     uint8_t *keep = NULL;
     band bands[MOST_BANDS];
     int status = -1;
     const uint8_t *train = q->outer->train + f * n, *test = q->outer->test + f * n;
     for (size_t i = 0; i < n; i++) t += test[i];
     if (join_parts(&x, &keep, bands, fit, q, train, e)) goto done;
-    prediction = mem_new(t * v, sizeof *prediction, e);
-    if (!prediction || (s->share && !(share = mem_new(fit->n_bands * v, sizeof *share, e))) ||
+    score = mem_new(v, sizeof *score, e);
+    if (!score || (s->prediction && !(prediction = mem_new(t * v, sizeof *prediction, e))) || (s->share && !(share = mem_new(fit->n_bands * v, sizeof *share, e))) ||
         (s->weight && !(weight = mem_new(fit->p * v, sizeof *weight, e))))
         goto done;
-    nested_problem problem = { .x = x, .n = n, .p = fit->p, .y = q->y[f], .v = v, .train = train, .test = test,
-                               .inner = q->inner[f], .alphas = q->o->alphas, .n_alphas = q->o->n_alphas, .select = q->o->select,
+    nested_problem problem = { .x = x, .n = n, .p = fit->p, .source = fold_series_read, .context = &q->series[f], .v = v, .train = train, .test = test,
+                               .inner = q->inner[f], .alphas = q->o->alphas, .n_alphas = q->o->n_alphas, .select = q->o->select, .by = q->o->inner_by,
                                .alpha_shared = q->o->alpha_shared, .standardise = q->o->standardise_x, .bands = bands,
                                .n_bands = fit->n_bands, .divide_by_width = fit->divide,
                                .gammas = fit->n_bands > 1 ? q->gammas : NULL, .n_gammas = q->o->candidates };
     nested_result result = { .alpha = s->alpha + f * v, .inner_best = s->inner_best + f * v, .prediction = prediction,
+                             .score = score,
                              .gamma = s->gamma ? s->gamma + f * v : NULL, .share = share, .weight = weight,
                              .inner = s->inner ? s->inner + f * v * q->o->n_alphas : NULL };
     double *own = NULL;
@@ -366,10 +358,13 @@ static int run_job(run *q, size_t number, err *e)
     free(own);
     if (status) goto done;
     if (share) memcpy(s->share + f * fit->n_bands * v, share, fit->n_bands * v * sizeof *share);
-    if ((status = score_job(s, q, f, prediction, e))) goto done;
+    keep_scores(s, q, f, score);
+    if (prediction) keep_predictions(s, q, f, prediction);
 #pragma omp critical(broca_encode)
     {
         if (result.dropped > s->dropped) s->dropped = result.dropped;
+        q->result->screened += result.screened;
+        q->result->rescored += result.rescored;
     }
     /* the mean over folds has a fixed order, because one thread runs all folds of this fit (see run_all) */
     for (size_t i = 0; weight && i < fit->p * v; i++) s->weight[i] += (float)(weight[i] / (double)F);
@@ -377,6 +372,7 @@ done:
     if (status) err_while(e, "fitting %s, outer fold %zu", fit->name, f + 1);
     free(x);
     free(keep);
+    free(score);
     free(prediction);
     free(share);
     free(weight);
@@ -390,7 +386,9 @@ static int run_all(run *q, err *e)
     progress bar;
     int failed = 0;
     progress_start(&bar, "fits", jobs);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
+    /* few responses: jobs side by side; many: a job at a time, its blocks of responses side by side. The bytes are the same. */
+    int side_by_side = q->targets.out_v < 4 * BLOCK_OF_RESPONSES ? threads_count() : 1;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(side_by_side) if (side_by_side > 1)
     for (size_t first = 0; first < jobs; first += step) {
         err own = { 0 };
         int stop;
@@ -415,28 +413,16 @@ static int run_all(run *q, err *e)
 
 /* ---- summaries over folds ---- */
 
-static double pooled_r(const encoded_set *s, const run *q, size_t j)
+static double pooled_r(const encoded_set *s, size_t folds_count, size_t v, size_t j)
 {
-    size_t n = q->rows.n, v = q->targets.out_v;
-    double yy = 0, pp = 0, yp = 0;
-    for (size_t f = 0; f < q->outer->count; f++) {
-        double ym = 0, pm = 0, t = 0;
-        const uint8_t *test = q->outer->test + f * n;
-        for (size_t i = 0; i < n; i++)
-            if (test[i]) {
-                ym += q->y[f][i * v + j];
-                pm += (double)s->prediction[q->rows.row[i] * v + j];
-                t++;
-            }
-        for (size_t i = 0; i < n; i++)
-            if (test[i]) {
-                double a = q->y[f][i * v + j] - ym / t, b = (double)s->prediction[q->rows.row[i] * v + j] - pm / t;
-                yy += a * a;
-                pp += b * b;
-                yp += a * b;
-            }
+    product_sums all = { 0 };
+    for (size_t f = 0; f < folds_count; f++) {
+        const product_sums *one = &s->sums[f * v + j];
+        all.yy += one->yy;
+        all.pp += one->pp;
+        all.yp += one->yp;
     }
-    return yy > 0 && pp > 1e-18 * yy ? yp / sqrt(yy) / sqrt(pp) : NAN;
+    return all.yy > 0 && all.pp > 1e-18 * all.yy ? all.yp / sqrt(all.yy) / sqrt(all.pp) : NAN;
 }
 
 static void summarise(encoded_set *s, run *q)
@@ -459,14 +445,10 @@ static void summarise(encoded_set *s, run *q)
             sst += q->result->sst[at];
         }
         s->r_mean[j] = r / (double)F;
-        s->r_pooled[j] = pooled_r(s, q, j);
+        s->r_pooled[j] = pooled_r(s, F, v, j);
         s->r2_pooled[j] = sst > 0 ? 1 - sse / sst : NAN;
         q->result->edges += (size_t)s->n_edge[j];
         q->result->choices += F;
-    }
-    if (!o->save_prediction) {
-        free(s->prediction);
-        s->prediction = NULL;
     }
 }
 
@@ -499,7 +481,7 @@ int encode(encoded **out, const responses *r, const stimuli *x, const encode_opt
     int status = -1;
     if (!(q.result = mem_new(1, sizeof *q.result, e))) return -1;
     if (!(q.result->memory = arena_new(e)) || prepare(&q, r, x, e)) goto done;
-    if (targets_new(&q.targets, q.result, r, &q.rows, q.block, o, e) || result_space(&q, e) || fold_series(&q, e)) goto done;
+    if (targets_new(&q.targets, q.result, r, &q.rows, q.block, o, e) || result_space(&q, e) || make_series(&q, e)) goto done;
     if (run_all(&q, e)) goto done;
     for (size_t i = 0; i < q.n_fits; i++) summarise(&q.result->sets[i], &q);
     warn_edges(q.result, o);

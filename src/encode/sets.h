@@ -67,5 +67,14 @@ int targets_new(targets *t, encoded *result, const responses *r, const used_rows
 /* Series of one fold [n×out_v]: confounds removed and (group, mean, or asked) z-scored by the training rows. */
 int targets_fold(double *out, const targets *t, const uint8_t *train, bool standardise, err *e);
 void targets_free(targets *t);
+/* The series of one fold as nested_ridge reads them (a response_source, fold_series its context): made block by block from
+ * the filtered responses, or taken from ready [n×out_v], what targets_fold made (groups and means need all columns). */
+typedef struct {
+    const targets *targets;
+    const uint8_t *train;
+    bool standardise;
+    const double *ready;
+} fold_series;
+int fold_series_read(void *context, size_t first, size_t width, double *out, err *e);
 
 #endif

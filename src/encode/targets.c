@@ -202,6 +202,24 @@ done:
     return status;
 }
 
+static int free_block(double *out, const targets *t, size_t first, size_t width, const uint8_t *train, err *e)
+{
+    double *part = mem_new(t->n * width, sizeof *part, e);
+    int status = part ? 0 : -1;
+    for (size_t j = 0; j < width && !status;) { /* neighbours of one subject together */
+        const char *subject = t->r->subject[t->column[first + j]];
+        size_t k = 0, m = 1;
+        while (j + m < width && str_same(subject, t->r->subject[t->column[first + j + m]])) m++;
+        const double *z = confounds_of(t, subject, &k);
+        for (size_t i = 0; i < t->n; i++) memcpy(part + i * m, out + i * width + j, m * sizeof *part);
+        if (z) status = remove_confounds(part, t->n, m, z, k, train, NULL, e);
+        for (size_t i = 0; i < t->n && !status; i++) memcpy(out + i * width + j, part + i * m, m * sizeof *part);
+        j += m;
+    }
+    free(part);
+    return status;
+}
+
 static void train_moments(const double *y, size_t n, size_t stride, const uint8_t *train, double *mean, double *sd)
 {
     double sum = 0, square = 0, count = 0;
@@ -281,4 +299,17 @@ done:
     free(people);
     free(y);
     return status;
+}
+
+int fold_series_read(void *context, size_t first, size_t width, double *out, err *e)
+{
+    const fold_series *f = context;
+    const targets *t = f->targets;
+    const double *from = f->ready ? f->ready : t->y;
+    size_t v = f->ready ? t->out_v : t->v;
+    for (size_t i = 0; i < t->n; i++) memcpy(out + i * width, from + i * v + first, width * sizeof *out);
+    if (f->ready) return 0;
+    if (t->n_confounds && free_block(out, t, first, width, f->train, e)) return -1;
+    for (size_t j = 0; j < width && f->standardise; j++) z_score(out + j, t->n, width, f->train);
+    return 0;
 }
