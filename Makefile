@@ -35,7 +35,7 @@ PROGRAMS := $(STAGES:%=$(BIN)/broca-%) $(BIN)/broca
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 ORACLESRC := $(wildcard tests/oracle/*.c)
 
-.PHONY: all help deps install uninstall clean test unit check-oracles verify demo asan tsan coverage test-slow \
+.PHONY: all help deps install uninstall clean test unit check-oracles verify demo asan tsan coverage test-slow bench \
         compile_commands.json
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -51,6 +51,8 @@ help:
 ## make alice              the main job with the data of others (pipeline/experiments/alice.mk)
 ## make test               every quick test; closes with N passed, N failed, N skipped
 ## make check-oracles      independent expected outputs (../shared/oracles or $BROCA_SHARED)
+## make test-slow          checks that take minutes
+## make bench              speed beside other packages (where they are at hand): results/checks/bench.tsv
 ## make verify             figures that others published or computed
 ## make asan test          the tests under AddressSanitizer and UBSan (also: tsan, coverage)
 ## make install            PREFIX=/usr/local DESTDIR=
@@ -68,7 +70,7 @@ deps:
 # ---- library and programs ----
 
 ifneq ($(filter deps,$(GOALS)),)
-$(LIBOBJ): | deps
+$(LIBOBJ) $(patsubst %.c,$(BUILD)/%.o,$(wildcard stages/*.c) $(ORACLESRC)) $(UNIT): | deps
 endif
 
 $(BUILD)/%.o: %.c Makefile
@@ -113,6 +115,13 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libbroca.a
 unit: $(UNIT)
 test: all unit $(if $(ORACLESRC),$(BIN)/oracle)
 	@BUILD=$(BUILD) tests/run
+
+# Slow ones: 100,000 responses a row, screened and exhaustive; fuzzing and calibration of the localizer come here, too.
+test-slow: $(BUILD)/unit/test_screen
+	SCREEN_RESPONSES=25000 $(BUILD)/unit/test_screen
+
+bench: all $(BUILD)/bench/ridge
+	@BUILD=$(BUILD) tests/bench/run
 
 check-oracles: $(BIN)/oracle
 	@BUILD=$(BUILD) tests/oracle/run --all

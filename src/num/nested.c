@@ -69,7 +69,7 @@ static int check(const nested_problem *q, err *e)
 
 const double *gamma_row(const work *w, size_t g)
 {
-    return w->q->gammas ? w->q->gammas + g * w->f->n_bands : NULL;
+    return w->f->n_bands > 1 ? w->q->gammas + g * w->f->n_bands : NULL;
 }
 
 static int work_space(work *w, err *e)

@@ -2,7 +2,8 @@
 /* bench/ridge ROW FOLDER [THREADS]: rows A, Ar, B, C of the encoding engine on synthetic data (features with a decaying
  * spectrum, one response in five pure noise). Without data in FOLDER it makes them (X.f4, Y.f4, shape.txt, gammas.f8); then it fits
  * every outer fold and writes r.f8 and alpha.f8, for the peers to compare with. Prints seconds and peak memory. With
- * BENCH_EXHAUSTIVE=1 every alpha is scored in fp64. */
+ * BENCH_EXHAUSTIVE=1 every alpha is scored in fp64. `ridge peak FOLDER THREADS` prints the best GFLOP/s of sgemm, `ridge agree
+ * FOLDER PEER` how far a peer's answers are from ours. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,10 +120,77 @@ static int columns(void *context, size_t first, size_t width, double *out, err *
     return 0;
 }
 
+/* Best of ten single-threaded products side by side, of the engine's shape: GFLOP/s. */
+static double peak(void)
+{
+    enum { M = 400, N = 256, K = 1600 };
+    double best = 0;
+    for (int round = 0; round < 10; round++) {
+        double start = clock_s(), done = 0;
+#pragma omp parallel num_threads(threads_count()) reduction(+ : done)
+        {
+            float *a = calloc(M * K, sizeof *a), *b = calloc(K * N, sizeof *b), *c = calloc(M * N, sizeof *c);
+            for (size_t i = 0; i < M * K; i++) a[i] = (float)(i % 7);
+            for (size_t i = 0; i < K * N; i++) b[i] = (float)(i % 5);
+            for (int k = 0; k < 30; k++) {
+                gemm_f4(false, false, M, N, K, 1, a, K, b, N, 0, c, N);
+                done += 2.0 * M * N * K;
+            }
+            free(a);
+            free(b);
+            free(c);
+        }
+        best = fmax(best, done / (clock_s() - start) / 1e9);
+    }
+    return best;
+}
+
+static double *numbers(const char *folder, const char *name, size_t *n)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "rb");
+    struct stat info;
+    if (!f || fstat(fileno(f), &info)) return NULL;
+    *n = (size_t)info.st_size / sizeof(double);
+    double *x = malloc(*n * sizeof *x);
+    if (fread(x, sizeof *x, *n, f) != *n) *n = 0;
+    fclose(f);
+    return x;
+}
+
+/* Share of equal alphas, and the largest difference of r where they are. */
+static int agree(const char *folder, const char *peer)
+{
+    char name[256];
+    size_t n, m, equal = 0;
+    double worst = 0;
+    double *alpha = numbers(folder, "ours_alpha.f8", &n), *r = numbers(folder, "ours_r.f8", &n);
+    snprintf(name, sizeof name, "%s_alpha.f8", peer);
+    double *their_alpha = numbers(folder, name, &m);
+    snprintf(name, sizeof name, "%s_r.f8", peer);
+    double *their_r = numbers(folder, name, &m);
+    if (!alpha || !r || !their_alpha || !their_r || n != m) return 1;
+    for (size_t i = 0; i < n; i++) {
+        if (fabs(alpha[i] / their_alpha[i] - 1) > 1e-3) continue;
+        equal++;
+        if (fabs(r[i] - their_r[i]) > worst) worst = fabs(r[i] - their_r[i]);
+    }
+    printf("alphas equal %.4f, r within %.1e there\n", (double)equal / (double)n, worst);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const shape *s = NULL;
     err e = { 0 };
+    threads_start(argc > 3 ? (size_t)atoi(argv[3]) : 2);
+    blas_start();
+    if (argc > 3 && str_same(argv[1], "peak")) {
+        printf("%.0f\n", peak());
+        return 0;
+    }
+    if (argc > 3 && str_same(argv[1], "agree")) return agree(argv[2], argv[3]);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes && argc > 2; i++)
         if (str_same(shapes[i].name, argv[1])) s = &shapes[i];
     if (!s) {
@@ -130,8 +198,6 @@ int main(int argc, char **argv)
         return 2;
     }
     const char *folder = argv[2];
-    threads_start(argc > 3 ? (size_t)atoi(argv[3]) : 2);
-    blas_start();
     mkdir(folder, 0777);
     double *gammas = s->bands > 1 ? calloc(s->gammas * s->bands, sizeof *gammas) : NULL;
     if (gammas && gamma_candidates(gammas, s->gammas, s->bands, 1, &e)) return 1;
