@@ -9,7 +9,7 @@
 typedef struct {
     common_options common;
     const char *responses, *stimuli, *baseline, *units, *target, *folds, *inner, *alphas, *downsample, *alpha_per, *select;
-    const char *highpass, *confounds, *standardize, *save;
+    const char *highpass, *confounds, *standardize, *save, *null;
     option_list features, delays, bands;
     size_t drop_start, candidates;
     bool allow_random, add_mean;
@@ -38,6 +38,7 @@ static const option options[] = {
     { "confounds", OPT_TEXT, AT(confounds), NULL, "NAME", true, "removed within each fold" },
     { "drop-start", OPT_COUNT, AT(drop_start), "0", NULL, true, "rows at the start of each run" },
     { "standardize", OPT_TEXT, AT(standardize), "X", "X,Y", true, "columns by training mean and sd: X, Y, X,Y or none" },
+    { "null", OPT_TEXT, AT(null), NULL, "circular:N", true, "N rotations of the responses within their runs, each fitted anew (METHODS 5.7)" },
     { "save", OPT_TEXT, AT(save), NULL, "WHAT", true, "prediction, weight, inner (comma-separated)" },
     COMMON_OPTIONS(stage_options),
     { 0 }
@@ -93,6 +94,8 @@ static int translate(encode_options *q, const stage_options *o, stage *s)
         read_words(standard, "standardize", o->standardize, xy, &s->err) ||
         (o->save && read_words(save, "save", o->save, saved, &s->err)))
         return -1;
+    if (o->null && (!str_begins(o->null, "circular:") || parse_size(o->null + 9, &q->n_null) || !q->n_null || q->n_null > 100000))
+        return err_set(&s->err, ERR_USAGE, "--null is circular:N, N rotations, not '%s'", o->null);
     if (q->candidates < 3) return err_set(&s->err, ERR_USAGE, "--candidates is at least 3 (equal weights and the corners)");
     q->standardise_x = standard[0];
     q->standardise_y = standard[1];

@@ -42,6 +42,7 @@ typedef struct {
     bool standardise_x, standardise_y;
     const char *units;           /* file of kind localizer, or NULL */
     bool save_prediction, save_weight, save_inner;
+    size_t n_null;               /* rotations of the responses, refitted (--null circular:N); 0: none */
     uint64_t seed;
 } encode_options;
 
@@ -64,6 +65,7 @@ typedef struct {
     double *share;               /* [F×bands×v], joint */
     double *r_mean, *r_pooled, *r2_pooled; /* [v] */
     int32_t *n_nan, *n_edge;     /* [v] */
+    double *null_r, *null_r2;    /* [n_null×v] mean r and pooled R² of rotated responses */
     double *inner;               /* [F×A×v] when asked (of the candidate chosen for plain sets) */
     float *prediction;           /* [N×v] NaN where never tested, when asked */
     float *weight;               /* [p×v] mean over folds, when asked */
@@ -75,6 +77,7 @@ typedef struct {
     int32_t *index;              /* [v] */
     uint8_t *test, *train;       /* [F×n] */
     double *sst;                 /* [F×v] about the training mean */
+    size_t n_null;
     size_t n_sets;
     encoded_set *sets;
     size_t n_excluded;

@@ -47,7 +47,7 @@ void encoded_free(encoded *x)
     for (size_t i = 0; i < x->n_sets; i++) {
         encoded_set *s = &x->sets[i];
         void *owned[] = { s->name, s->alpha, s->inner_best, s->r, s->r2, s->r2_train, s->sse, s->gamma, s->share, s->r_mean,
-                          s->r_pooled, s->r2_pooled, s->sums, s->n_nan, s->n_edge, s->inner, s->prediction, s->weight };
+                          s->r_pooled, s->r2_pooled, s->sums, s->null_r, s->null_r2, s->n_nan, s->n_edge, s->inner, s->prediction, s->weight };
         for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) free(owned[k]);
     }
     free(x->sets);
@@ -475,7 +475,7 @@ static int prepare(run *q, const responses *r, const stimuli *x, err *e)
     return gamma_candidates(q->gammas, o->candidates, 2, o->seed, e);
 }
 
-int encode(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e)
+static int encode_once(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e)
 {
     run q = { .o = o };
     int status = -1;
@@ -484,7 +484,6 @@ int encode(encoded **out, const responses *r, const stimuli *x, const encode_opt
     if (targets_new(&q.targets, q.result, r, &q.rows, q.block, o, e) || result_space(&q, e) || make_series(&q, e)) goto done;
     if (run_all(&q, e)) goto done;
     for (size_t i = 0; i < q.n_fits; i++) summarise(&q.result->sets[i], &q);
-    warn_edges(q.result, o);
     *out = q.result;
     q.result = NULL;
     status = 0;
@@ -492,6 +491,33 @@ done:
     encoded_free(q.result);
     run_free(&q);
     return status;
+}
+
+static int encode_with_null(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e)
+{
+    int status = -1;
+    used_rows rows = { 0 };
+    fold_scheme outer = { .gap_s = 10 }; /* the default scheme's */
+    responses *more = NULL;
+    encoded *result = NULL;
+    if (o->add_mean && o->group) return err_set(e, ERR_USAGE, "--null and --add-mean do not go together for the group");
+    if ((o->folds && fold_scheme_parse(&outer, o->folds, e)) || used_rows_new(&rows, r, x, o->drop_start, e)) goto done;
+    if (null_responses(&more, r, &rows, o, outer.gap_s, e) || encode_once(&result, more, x, o, e) || null_split(result, o, e)) goto done;
+    *out = result;
+    result = NULL;
+    status = 0;
+done:
+    encoded_free(result);
+    if (more) responses_free(more);
+    used_rows_free(&rows);
+    return status;
+}
+
+int encode(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e)
+{
+    if (o->n_null ? encode_with_null(out, r, x, o, e) : encode_once(out, r, x, o, e)) return -1;
+    warn_edges(*out, o);
+    return 0;
 }
 
 int encode_plan(buffer *b, const responses *r, const stimuli *x, const encode_options *o, err *e)

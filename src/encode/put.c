@@ -32,6 +32,11 @@ static int put_extras(const writer *w, size_t n_alphas, err *e)
     const encoded *x = w->x;
     const size_t cells[2] = { x->folds, x->v }, share[3] = { x->folds, t->n_bands, x->v }, inner[3] = { x->folds, n_alphas, x->v };
     const size_t prediction[2] = { x->n, x->v }, weight[2] = { t->p, x->v };
+    const size_t null[2] = { x->n_null, x->v };
+    snprintf(path, sizeof path, "set/%.400s/null_r", t->name);
+    if (t->null_r && store_write_f8(w->s, path, 2, null, t->null_r, e)) return -1;
+    snprintf(path, sizeof path, "set/%.400s/null_r2", t->name);
+    if (t->null_r2 && store_write_f8(w->s, path, 2, null, t->null_r2, e)) return -1;
     snprintf(path, sizeof path, "set/%.400s/gamma", t->name);
     if (t->gamma && store_write_i4(w->s, path, 2, cells, t->gamma, e)) return -1;
     snprintf(path, sizeof path, "set/%.400s/share", t->name);

@@ -89,13 +89,34 @@ static int read_confounds(targets *t, const used_rows *u, const int32_t *block, 
     return 0;
 }
 
-/* Place of a column within its subject's ROI, to match neuroids over subjects. */
-static size_t place_in_roi(const targets *t, size_t j)
+typedef struct {
+    const char *subject, *roi;
+    size_t column;
+} named;
+
+static int by_name(const void *a, const void *b)
 {
-    const responses *r = t->r;
-    size_t place = 0;
-    for (size_t k = 0; k < t->column[j]; k++)
-        place += str_same(r->subject[k], r->subject[t->column[j]]) && str_same(r->roi[k], r->roi[t->column[j]]);
+    const named *x = a, *y = b;
+    int order = strcmp(x->subject, y->subject);
+    if (!order) order = strcmp(x->roi, y->roi);
+    return order ? order : x->column < y->column ? -1 : x->column > y->column;
+}
+
+/* Place of each column of the file within its subject's ROI, to match neuroids over subjects; [r->v], malloc'ed. */
+static size_t *places_in_rois(const responses *r, err *e)
+{
+    size_t *place = mem_new(r->v + 1, sizeof *place, e);
+    named *list = mem_new(r->v + 1, sizeof *list, e);
+    for (size_t j = 0; place && list && j < r->v; j++) list[j] = (named){ r->subject[j], r->roi[j], j };
+    if (place && list) qsort(list, r->v, sizeof *list, by_name);
+    for (size_t i = 1; place && list && i < r->v; i++)
+        if (str_same(list[i].subject, list[i - 1].subject) && str_same(list[i].roi, list[i - 1].roi))
+            place[list[i].column] = place[list[i - 1].column] + 1;
+    if (!list) {
+        free(place);
+        place = NULL;
+    }
+    free(list);
     return place;
 }
 
@@ -118,10 +139,12 @@ static int name_results(targets *t, err *e)
     t->index = arena_get(t->memory, (2 * t->v + 1) * sizeof *t->index, e);
     t->place = arena_get(t->memory, (t->v + 1) * sizeof *t->place, e);
     if (!t->subject || !t->roi || !t->index || !t->place) return -1;
+    size_t *place = t->group ? places_in_rois(r, e) : NULL;
+    if (t->group && !place) return -1;
     for (size_t j = 0; j < t->v; j++) {
         size_t c = t->column[j];
         if (t->group) {
-            t->place[j] = result_neuroid(t, group, r->roi[c], (int32_t)place_in_roi(t, j));
+            t->place[j] = result_neuroid(t, group, r->roi[c], (int32_t)place[c]);
             continue;
         }
         t->subject[t->out_v] = r->subject[c];
@@ -129,6 +152,7 @@ static int name_results(targets *t, err *e)
         t->index[t->out_v] = r->index[c];
         t->place[j] = t->out_v++;
     }
+    free(place);
     for (size_t j = 0; j < t->v && t->add_mean; j++) result_neuroid(t, t->group ? group : r->subject[t->column[j]], mean, 0);
     return 0;
 }
@@ -165,43 +189,7 @@ static const double *confounds_of(const targets *t, const char *subject, size_t 
     return NULL;
 }
 
-/* The usable columns of this fold with confounds removed, a subject at a time. */
-static int free_of_confounds(double *y, const targets *t, const uint8_t *train, err *e)
-{
-    double *part = NULL;
-    uint8_t *done = mem_new(t->v, 1, e);
-    int status = -1;
-    if (!done || !(part = mem_new(t->n * t->v, sizeof *part, e))) goto done;
-    for (size_t j = 0; j < t->v; j++) {
-        const char *subject = t->r->subject[t->column[j]];
-        size_t k = 0, m = 0;
-        if (done[j]) continue;
-        const double *z = confounds_of(t, subject, &k);
-        for (size_t c = j; c < t->v; c++)
-            if (!done[c] && str_same(subject, t->r->subject[t->column[c]])) {
-                for (size_t i = 0; i < t->n; i++) part[i * t->v + m] = y[i * t->v + c];
-                m++;
-            }
-        /* gather with stride v, then pack to m columns */
-        for (size_t i = 0; i < t->n; i++) memmove(part + i * m, part + i * t->v, m * sizeof *part);
-        if (z && remove_confounds(part, t->n, m, z, k, train, NULL, e)) goto done;
-        m = 0;
-        size_t width = 0;
-        for (size_t c = j; c < t->v; c++) width += !done[c] && str_same(subject, t->r->subject[t->column[c]]);
-        for (size_t c = j; c < t->v; c++)
-            if (!done[c] && str_same(subject, t->r->subject[t->column[c]])) {
-                for (size_t i = 0; i < t->n; i++) y[i * t->v + c] = part[i * width + m];
-                m++;
-                done[c] = 1;
-            }
-    }
-    status = 0;
-done:
-    free(part);
-    free(done);
-    return status;
-}
-
+/* Columns [first, first+width) with confounds removed; out [n×width]. */
 static int free_block(double *out, const targets *t, size_t first, size_t width, const uint8_t *train, err *e)
 {
     double *part = mem_new(t->n * width, sizeof *part, e);
@@ -276,7 +264,7 @@ int targets_fold(double *out, const targets *t, const uint8_t *train, bool stand
     double *y = mem_copy(t->y, t->n * t->v * sizeof *y, e);
     size_t *people = mem_new(t->out_v + 1, sizeof *people, e);
     if (!y || !people) goto done;
-    if (t->n_confounds && free_of_confounds(y, t, train, e)) goto done;
+    if (t->n_confounds && free_block(y, t, 0, t->v, train, e)) goto done;
     memset(out, 0, t->n * t->out_v * sizeof *out);
     for (size_t j = 0; j < t->v; j++) {
         double *z = y + j;
