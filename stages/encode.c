@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* broca-encode: nested cross-validated ridge from features to responses. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,9 +155,13 @@ done:
 
 static double mean_r(const encoded_set *s, size_t v)
 {
-    double sum = 0;
-    for (size_t j = 0; j < v; j++) sum += s->r_mean[j];
-    return sum / (double)v;
+    double sum = 0, n = 0;
+    for (size_t j = 0; j < v; j++)
+        if (!isnan(s->r_mean[j])) {
+            sum += s->r_mean[j];
+            n++;
+        }
+    return n > 0 ? sum / n : 0;
 }
 
 static void say(stage *s, const encoded *x)

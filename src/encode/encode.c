@@ -513,9 +513,51 @@ done:
     return status;
 }
 
+/* Every neuroid of the file has its column (CONTRACT): excluded ones are NaN. */
+static int put_back_excluded(encoded *x, const responses *r, const encode_options *o, err *e)
+{
+    int status = -1;
+    size_t next = 0, extra = 0, v;
+    if (o->group) return 0;
+    while (extra < x->v && str_same(x->roi[x->v - 1 - extra], "mean") && o->add_mean) extra++; /* --add-mean's come last */
+    v = r->v + extra;
+    if (v == x->v) return 0;
+    size_t *map = mem_new(v, sizeof *map, e);
+    char **subject = arena_get(x->memory, (v + 1) * sizeof *subject, e), **roi = arena_get(x->memory, (v + 1) * sizeof *roi, e);
+    int32_t *index = arena_get(x->memory, (v + 1) * sizeof *index, e);
+    if (!map || !subject || !roi || !index) goto done;
+    for (size_t j = 0; j < v; j++) {
+        bool kept = j >= r->v || (next < x->v - extra && x->index[next] == r->index[j] && str_same(x->subject[next], r->subject[j]) &&
+                                  str_same(x->roi[next], r->roi[j]));
+        map[j] = kept ? next : SIZE_MAX;
+        subject[j] = kept ? x->subject[next] : arena_text(x->memory, r->subject[j], strlen(r->subject[j]), e);
+        roi[j] = kept ? x->roi[next] : arena_text(x->memory, r->roi[j], strlen(r->roi[j]), e);
+        index[j] = kept ? x->index[next] : r->index[j];
+        if (!subject[j] || !roi[j]) goto done;
+        next += kept;
+    }
+    if (next != x->v) {
+        err_set(e, ERR_INPUT, "two neuroids have the same subject, roi and index: they cannot be told apart");
+        goto done;
+    }
+    if (encoded_columns(x, map, v, o->n_alphas, e)) goto done;
+    x->subject = subject;
+    x->roi = roi;
+    x->index = index;
+    status = 0;
+done:
+    free(map);
+    return status;
+}
+
 int encode(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e)
 {
     if (o->n_null ? encode_with_null(out, r, x, o, e) : encode_once(out, r, x, o, e)) return -1;
+    if (put_back_excluded(*out, r, o, e)) {
+        encoded_free(*out);
+        *out = NULL;
+        return -1;
+    }
     warn_edges(*out, o);
     return 0;
 }

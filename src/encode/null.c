@@ -181,11 +181,11 @@ done:
 
 /* ---- back to the neuroids that are ---- */
 
-/* Number of the rotation a result neuroid belongs to, 0: none; *length: of the name without its mark. */
-static size_t rotation_of(const char *name, size_t *length)
+/* Number of the rotation a result neuroid belongs to, 0: none. The group has no marked subject, a mean no marked roi. */
+static size_t rotation_of(const encoded *x, size_t j)
 {
-    const char *at = strchr(name, mark[0]);
-    *length = at ? (size_t)(at - name) : strlen(name);
+    const char *at = strchr(x->roi[j], mark[0]);
+    if (!at) at = strchr(x->subject[j], mark[0]);
     return at ? (size_t)strtoull(at + 1, NULL, 10) : 0;
 }
 
@@ -195,39 +195,15 @@ static bool begins(const char *long_name, const char *name)
     return strncmp(long_name, name, n) == 0 && (!long_name[n] || long_name[n] == mark[0]);
 }
 
-/* Keeps the columns of keep [v] of rows × all cells, in place. */
-static void keep_columns(void *cells, size_t size, size_t rows, size_t all, const size_t *keep, size_t v)
-{
-    char *at = cells;
-    for (size_t i = 0; at && i < rows; i++)
-        for (size_t j = 0; j < v; j++) memmove(at + (i * v + j) * size, at + (i * all + keep[j]) * size, size);
-}
-
-static void keep_set(encoded_set *s, const encoded *x, size_t all, const size_t *keep, size_t v, size_t n_alphas)
-{
-    size_t F = x->folds, d = sizeof(double);
-    double *tables[] = { s->alpha, s->inner_best, s->r, s->r2, s->r2_train, s->sse };
-    double *lines[] = { s->r_mean, s->r_pooled, s->r2_pooled };
-    for (size_t i = 0; i < 6; i++) keep_columns(tables[i], d, F, all, keep, v);
-    for (size_t i = 0; i < 3; i++) keep_columns(lines[i], d, 1, all, keep, v);
-    keep_columns(s->sums, sizeof *s->sums, F, all, keep, v);
-    keep_columns(s->gamma, sizeof *s->gamma, F, all, keep, v);
-    keep_columns(s->share, d, F * s->n_bands, all, keep, v);
-    keep_columns(s->inner, d, F * n_alphas, all, keep, v);
-    keep_columns(s->n_nan, sizeof *s->n_nan, 1, all, keep, v);
-    keep_columns(s->n_edge, sizeof *s->n_edge, 1, all, keep, v);
-    keep_columns(s->prediction, sizeof *s->prediction, x->n, all, keep, v);
-    keep_columns(s->weight, sizeof *s->weight, s->p, all, keep, v);
-}
-
 int null_split(encoded *x, const encode_options *o, err *e)
 {
     int status = -1;
-    size_t all = x->v, v = 0, ignored;
+    size_t all = x->v, v = 0;
+    double **null = NULL; /* [sets][2] */
     size_t *keep = mem_new(all + 1, sizeof *keep, e), *to = mem_new(all + 1, sizeof *to, e);
     if (!keep || !to) goto done;
     for (size_t j = 0; j < all; j++)
-        if (!rotation_of(x->roi[j], &ignored)) keep[v++] = j;
+        if (!rotation_of(x, j)) keep[v++] = j;
     for (size_t j = 0; j < all; j++) { /* which neuroid a rotated one is of; rotations follow one another in the same order */
         to[j] = SIZE_MAX;
         size_t guess = v ? j % v : 0;
@@ -236,28 +212,32 @@ int null_split(encoded *x, const encode_options *o, err *e)
             if (x->index[c] == x->index[j] && begins(x->subject[j], x->subject[c]) && begins(x->roi[j], x->roi[c])) to[j] = (guess + k) % v;
         }
     }
+    if (!(null = mem_new(2 * x->n_sets + 1, sizeof *null, e))) goto done;
     for (size_t i = 0; i < x->n_sets; i++) {
         encoded_set *s = &x->sets[i];
-        s->null_r = mem_new(o->n_null * v + 1, sizeof(double), e);
-        s->null_r2 = mem_new(o->n_null * v + 1, sizeof(double), e);
-        if (!s->null_r || !s->null_r2) goto done;
-        for (size_t k = 0; k < o->n_null * v; k++) s->null_r[k] = s->null_r2[k] = NAN;
+        double *r = null[2 * i] = mem_new(o->n_null * v + 1, sizeof(double), e);
+        double *r2 = null[2 * i + 1] = mem_new(o->n_null * v + 1, sizeof(double), e);
+        if (!r || !r2) goto done;
+        for (size_t k = 0; k < o->n_null * v; k++) r[k] = r2[k] = NAN;
         for (size_t j = 0; j < all; j++) {
-            size_t number = rotation_of(x->roi[j], &ignored);
+            size_t number = rotation_of(x, j);
             if (!number || to[j] == SIZE_MAX) continue;
-            s->null_r[(number - 1) * v + to[j]] = s->r_mean[j];
-            s->null_r2[(number - 1) * v + to[j]] = s->r2_pooled[j];
+            r[(number - 1) * v + to[j]] = s->r_mean[j];
+            r2[(number - 1) * v + to[j]] = s->r2_pooled[j];
         }
-        keep_set(s, x, all, keep, v, o->n_alphas);
     }
-    keep_columns(x->sst, sizeof *x->sst, x->folds, all, keep, v);
     for (size_t j = 0; j < v; j++) {
         x->subject[j] = x->subject[keep[j]];
         x->roi[j] = x->roi[keep[j]];
         x->index[j] = x->index[keep[j]];
     }
-    x->v = v;
+    if (encoded_columns(x, keep, v, o->n_alphas, e)) goto done;
     x->n_null = o->n_null;
+    for (size_t i = 0; i < x->n_sets; i++) {
+        x->sets[i].null_r = null[2 * i];
+        x->sets[i].null_r2 = null[2 * i + 1];
+        null[2 * i] = null[2 * i + 1] = NULL;
+    }
     x->edges = x->choices = 0;
     for (size_t i = 0; i < x->n_sets; i++)
         for (size_t j = 0; j < v; j++) {
@@ -266,6 +246,8 @@ int null_split(encoded *x, const encode_options *o, err *e)
         }
     status = 0;
 done:
+    for (size_t i = 0; null && i < 2 * x->n_sets; i++) free(null[i]);
+    free(null);
     free(keep);
     free(to);
     return status;

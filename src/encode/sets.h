@@ -77,6 +77,9 @@ typedef struct {
 } fold_series;
 int fold_series_read(void *context, size_t first, size_t width, double *out, err *e);
 
+/* The columns of a finished run become v others: map[j] is the column that stands at j afterwards, SIZE_MAX: none, NaN. The names
+ * of the neuroids are the caller's to change. */
+int encoded_columns(encoded *x, const size_t *map, size_t v, size_t n_alphas, err *e);
 /* Responses with the rotations of --null circular as further neuroids (their texts and onsets are borrowed from r), and the way
  * back: their scores to null_r and null_r2 of each set, the neuroids that are in their places. */
 int null_responses(responses **out, const responses *r, const used_rows *u, const encode_options *o, double gap_s, err *e);
