@@ -180,6 +180,23 @@ static void say(stage *s, const encoded *x)
                  x->v, best ? mean_r(best, x->v) : 0, best ? best->name : "none", text);
 }
 
+/* What decides the result, in 64 characters: options, inputs, program, kernels. The journal lies beside the product. */
+static int name_run(encode_options *q, stage *s, sha_hex *identity, char **journal)
+{
+    sha *sum = sha_new(&s->err);
+    if (!sum) return -1;
+    sha_add(sum, s->config, strlen(s->config));
+    for (size_t i = 0; i < s->n_inputs; i++) sha_add(sum, s->inputs[i].sha256, strlen(s->inputs[i].sha256));
+    sha_add(sum, build_commit(), strlen(build_commit()));
+    sha_add(sum, blas_name(), strlen(blas_name()));
+    *identity = sha_end(sum);
+    if (!(*journal = str_format(&s->err, "%s.resume", s->common->out))) return -1;
+    q->identity = identity->hex;
+    q->journal = *journal;
+    q->resume = s->common->resume;
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     stage_options o;
@@ -189,6 +206,8 @@ int main(int argc, char **argv)
     stimuli *x = NULL;
     encoded *result = NULL;
     buffer plan = { 0 };
+    sha_hex identity;
+    char *journal = NULL;
     if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
     if (translate(&q, &o, &s) || stage_needs(&s, "responses", o.responses)) goto done;
     if (!o.common.dry_run && stage_needs(&s, "out", o.common.out)) goto done;
@@ -199,6 +218,7 @@ int main(int argc, char **argv)
     if (responses_read(&r, o.responses, &s.err)) goto done;
     if (o.common.dry_run && encode_plan(&plan, r, x, &q, &s.err)) goto done;
     if (stage_plan(&s, "%s", plan.at)) goto done;
+    if (name_run(&q, &s, &identity, &journal)) goto done;
     if (encode(&result, r, x, &q, &s.err)) goto done;
     store *product = stage_create(&s, "encoding");
     if (!product || encoded_put(product, result, &q, &s.err) || stage_commit(&s)) goto done;
@@ -209,5 +229,6 @@ done:
     stimuli_free(x);
     free(q.alphas);
     free(plan.at);
+    free(journal);
     return stage_end(&s);
 }

@@ -43,6 +43,9 @@ typedef struct {
     const char *units;           /* file of kind localizer, or NULL */
     bool save_prediction, save_weight, save_inner;
     size_t n_null;               /* rotations of the responses, refitted (--null circular:N); 0: none */
+    const char *journal;         /* file that keeps finished fits while the run lasts; NULL: none */
+    const char *identity;        /* 64 characters that name options, inputs and program */
+    bool resume;                 /* what the journal holds must be of this run */
     uint64_t seed;
 } encode_options;
 

@@ -20,6 +20,7 @@ typedef struct {
     double **ready;          /* [F] series of each fold [n×v], where all columns are needed at once; else NULL */
     fold_series *series;     /* [F] */
     double *gammas;          /* [candidates×2] */
+    journal *journal;
     encoded *result;
 } run;
 
@@ -319,63 +320,107 @@ static void keep_predictions(encoded_set *s, const run *q, size_t f, const doubl
     }
 }
 
-static int run_job(run *q, size_t number, err *e)
+/* Everything that a job gives, in one piece of memory: what the journal keeps. */
+typedef struct {
+    char *at;
+    size_t bytes;
+    size_t counts[3]; /* columns dropped, responses screened, scored again */
+    nested_result r;
+} job_result;
+
+static int job_space(job_result *j, const encoded_set *s, const fit_set *fit, const run *q, size_t t, err *e)
 {
-    size_t F = q->outer->count, n = q->rows.n, v = q->targets.out_v, f = number % F, t = 0;
-    const fit_set *fit = &q->fits[number / F];
-    encoded_set *s = &q->result->sets[number / F];
-    double *x = NULL, *prediction = NULL, *share = NULL, *weight = NULL;
-    fit_score *score = NULL;
+    size_t v = q->targets.out_v, d = sizeof(double), at = 0;
+    struct { void **place; size_t bytes; } list[] = {
+        { (void **)&j->r.score, v * sizeof(fit_score) },
+        { (void **)&j->r.alpha, v * d },
+        { (void **)&j->r.inner_best, v * d },
+        { (void **)&j->r.share, s->share ? fit->n_bands * v * d : 0 },
+        { (void **)&j->r.prediction, s->prediction ? t * v * d : 0 },
+        { (void **)&j->r.weight, s->weight ? fit->p * v * d : 0 },
+        { (void **)&j->r.inner, s->inner ? v * q->o->n_alphas * d : 0 },
+        { (void **)&j->r.gamma, s->gamma ? v * sizeof(int32_t) : 0 },
+    };
+    j->bytes = sizeof j->counts;
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) j->bytes += list[i].bytes;
+    if (!(j->at = mem_new(j->bytes + 1, 1, e))) return -1;
+    at = sizeof j->counts; /* the counts stand in front */
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        if (list[i].bytes) *list[i].place = j->at + at;
+        at += list[i].bytes;
+    }
+    return 0;
+}
+
+static int fit_job(job_result *j, const run *q, const fit_set *fit, size_t f, err *e)
+{
+    size_t n = q->rows.n;
+    int status = -1;
+    double *x = NULL, *own = NULL;
     uint8_t *keep = NULL;
     band bands[MOST_BANDS];
-    int status = -1;
     const uint8_t *train = q->outer->train + f * n, *test = q->outer->test + f * n;
-    for (size_t i = 0; i < n; i++) t += test[i];
     if (join_parts(&x, &keep, bands, fit, q, train, e)) goto done;
-    score = mem_new(v, sizeof *score, e);
-    if (!score || (s->prediction && !(prediction = mem_new(t * v, sizeof *prediction, e))) || (s->share && !(share = mem_new(fit->n_bands * v, sizeof *share, e))) ||
-        (s->weight && !(weight = mem_new(fit->p * v, sizeof *weight, e))))
-        goto done;
-    nested_problem problem = { .x = x, .n = n, .p = fit->p, .source = fold_series_read, .context = &q->series[f], .v = v, .train = train, .test = test,
-                               .inner = q->inner[f], .alphas = q->o->alphas, .n_alphas = q->o->n_alphas, .select = q->o->select, .by = q->o->inner_by,
-                               .alpha_shared = q->o->alpha_shared, .standardise = q->o->standardise_x, .bands = bands,
-                               .n_bands = fit->n_bands, .divide_by_width = fit->divide,
+    nested_problem problem = { .x = x, .n = n, .p = fit->p, .source = fold_series_read, .context = &q->series[f], .v = q->targets.out_v,
+                               .train = train, .test = test, .inner = q->inner[f], .alphas = q->o->alphas, .n_alphas = q->o->n_alphas,
+                               .select = q->o->select, .by = q->o->inner_by, .alpha_shared = q->o->alpha_shared,
+                               .standardise = q->o->standardise_x, .bands = bands, .n_bands = fit->n_bands, .divide_by_width = fit->divide,
                                .gammas = fit->n_bands > 1 ? q->gammas : NULL, .n_gammas = q->o->candidates };
-    nested_result result = { .alpha = s->alpha + f * v, .inner_best = s->inner_best + f * v, .prediction = prediction,
-                             .score = score,
-                             .gamma = s->gamma ? s->gamma + f * v : NULL, .share = share, .weight = weight,
-                             .inner = s->inner ? s->inner + f * v * q->o->n_alphas : NULL };
-    double *own = NULL;
     if (fit->n_bands > 2) { /* candidates for this number of bands */
         if (!(own = mem_new(q->o->candidates * fit->n_bands, sizeof *own, e))) goto done;
         problem.gammas = own;
-        if (gamma_candidates(own, q->o->candidates, fit->n_bands, q->o->seed, e)) {
-            free(own);
-            goto done;
-        }
+        if (gamma_candidates(own, q->o->candidates, fit->n_bands, q->o->seed, e)) goto done;
     }
-    status = nested_ridge(&problem, keep, &result, e);
-    free(own);
-    if (status) goto done;
-    if (share) memcpy(s->share + f * fit->n_bands * v, share, fit->n_bands * v * sizeof *share);
-    keep_scores(s, q, f, score);
-    if (prediction) keep_predictions(s, q, f, prediction);
-#pragma omp critical(broca_encode)
-    {
-        if (result.dropped > s->dropped) s->dropped = result.dropped;
-        q->result->screened += result.screened;
-        q->result->rescored += result.rescored;
-    }
-    /* the mean over folds has a fixed order, because one thread runs all folds of this fit (see run_all) */
-    for (size_t i = 0; weight && i < fit->p * v; i++) s->weight[i] += (float)(weight[i] / (double)F);
+    if (nested_ridge(&problem, keep, &j->r, e)) goto done;
+    size_t counts[3] = { j->r.dropped, j->r.screened, j->r.rescored };
+    memcpy(j->at, counts, sizeof counts);
+    status = 0;
 done:
-    if (status) err_while(e, "fitting %s, outer fold %zu", fit->name, f + 1);
+    free(own);
     free(x);
     free(keep);
-    free(score);
-    free(prediction);
-    free(share);
-    free(weight);
+    return status;
+}
+
+static void keep_job(run *q, const job_result *j, encoded_set *s, const fit_set *fit, size_t f)
+{
+    size_t F = q->outer->count, v = q->targets.out_v, counts[3], d = sizeof(double);
+    memcpy(counts, j->at, sizeof counts);
+    memcpy(s->alpha + f * v, j->r.alpha, v * d);
+    memcpy(s->inner_best + f * v, j->r.inner_best, v * d);
+    if (s->gamma) memcpy(s->gamma + f * v, j->r.gamma, v * sizeof *s->gamma);
+    if (s->share) memcpy(s->share + f * fit->n_bands * v, j->r.share, fit->n_bands * v * d);
+    if (s->inner) memcpy(s->inner + f * v * q->o->n_alphas, j->r.inner, v * q->o->n_alphas * d);
+    keep_scores(s, q, f, j->r.score);
+    if (s->prediction) keep_predictions(s, q, f, j->r.prediction);
+#pragma omp critical(broca_encode)
+    {
+        if (counts[0] > s->dropped) s->dropped = counts[0];
+        q->result->screened += counts[1];
+        q->result->rescored += counts[2];
+    }
+    /* the mean over folds has a fixed order, because one thread runs all folds of this fit (see run_all) */
+    for (size_t i = 0; s->weight && i < fit->p * v; i++) s->weight[i] += (float)(j->r.weight[i] / (double)F);
+}
+
+static int run_job(run *q, size_t number, err *e)
+{
+    size_t F = q->outer->count, n = q->rows.n, f = number % F, t = 0, bytes;
+    const fit_set *fit = &q->fits[number / F];
+    encoded_set *s = &q->result->sets[number / F];
+    job_result j = { 0 };
+    const void *before;
+    int status = -1;
+    for (size_t i = 0; i < n; i++) t += q->outer->test[f * n + i];
+    if (job_space(&j, s, fit, q, t, e)) goto done;
+    if (journal_find(q->journal, number, &before, &bytes) && bytes == j.bytes) memcpy(j.at, before, bytes);
+    else if (fit_job(&j, q, fit, f, e)) goto done;
+    else journal_add(q->journal, number, j.at, j.bytes);
+    keep_job(q, &j, s, fit, f);
+    status = 0;
+done:
+    if (status) err_while(e, "fitting %s, outer fold %zu", fit->name, f + 1);
+    free(j.at);
     return status;
 }
 
@@ -482,7 +527,12 @@ static int encode_once(encoded **out, const responses *r, const stimuli *x, cons
     if (!(q.result = mem_new(1, sizeof *q.result, e))) return -1;
     if (!(q.result->memory = arena_new(e)) || prepare(&q, r, x, e)) goto done;
     if (targets_new(&q.targets, q.result, r, &q.rows, q.block, o, e) || result_space(&q, e) || make_series(&q, e)) goto done;
-    if (run_all(&q, e)) goto done;
+    if (o->journal && journal_open(&q.journal, o->journal, o->identity, q.n_fits * q.outer->count, o->resume, e)) goto done;
+    if (run_all(&q, e)) {
+        journal_close(q.journal, e->kind != ERR_INTERRUPTED && e->kind != ERR_ENVIRONMENT && e->kind != ERR_MEMORY);
+        goto done;
+    }
+    journal_close(q.journal, true);
     for (size_t i = 0; i < q.n_fits; i++) summarise(&q.result->sets[i], &q);
     *out = q.result;
     q.result = NULL;

@@ -77,6 +77,14 @@ typedef struct {
 } fold_series;
 int fold_series_read(void *context, size_t first, size_t width, double *out, err *e);
 
+/* What a run has finished (journal.c). identity: 64 characters that name options, inputs and program. must_match: what is there
+ * has to be of this run, ERR_INPUT else; without it, another run's is replaced. NULL journals are empty and take nothing. */
+typedef struct journal journal;
+int journal_open(journal **out, const char *path, const char *identity, size_t jobs, bool must_match, err *e);
+bool journal_find(const journal *j, size_t job, const void **payload, size_t *bytes);
+void journal_add(journal *j, size_t job, const void *payload, size_t bytes);
+void journal_close(journal *j, bool finished); /* finished: the file goes */
+
 /* The columns of a finished run become v others: map[j] is the column that stands at j afterwards, SIZE_MAX: none, NaN. The names
  * of the neuroids are the caller's to change. */
 int encoded_columns(encoded *x, const size_t *map, size_t v, size_t n_alphas, err *e);
