@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# A killed `broca encode` goes on from what it had finished, and its product has the bytes of an undisturbed run's; rotated
+# responses (--null) of unrelated features score like the responses themselves.
+# Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
+
+set -u
+export LC_ALL=C
+project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
+BUILD=${BUILD:-build}
+case $BUILD in /*) ;; *) BUILD=$project/$BUILD ;; esac
+bin=$BUILD/bin
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+cd "$work" || exit 1
+
+check() {
+    name=$1
+    shift
+    if "$@" >said 2>&1; then
+        passed=$((passed + 1))
+        echo "ok $name"
+    else
+        failed=$((failed + 1))
+        echo "not ok $name"
+        sed 's/^/  /' said | tail -5
+    fi
+}
+
+inputs() {
+    "$bin/broca-import" --from words "$project/stimuli/simulated-story/words.tsv" --out story.h5 &&
+        "$bin/broca-extract" --arch gpt2,layers=2,width=48,heads=4,context=128,vocab=300 --seed 7 --stimuli story.h5 --context window:96 --pool word --out words.h5 &&
+        "$bin/broca-simulate" --stimuli story.h5 --features words.h5:h.1 --signal .3 --subjects 4 --neuroids 150 --tr 2 --seed 5 --out responses.h5
+}
+
+# slow enough to be killed in its middle, on one thread
+encode() { "$bin/broca-encode" --responses responses.h5 --features m=words.h5:h.1 --features rate=story.h5:word_rate --baseline rate --candidates 12 --threads 1 "$@"; }
+
+killed() {
+    encode --out killed.h5 &
+    pid=$!
+    n=0
+    first=0 size=0
+    while [ "$size" -le "$first" ] && [ $n -lt 900 ] && kill -0 $pid 2>/dev/null; do # two records at least
+        sleep 0.05
+        n=$((n + 1))
+        size=$(wc -c 2>/dev/null <killed.h5.resume || echo 0)
+        [ "$first" = 0 ] && first=$size
+    done
+    kill -9 $pid
+    wait $pid
+    [ -s killed.h5.resume ] || { echo "nothing was kept"; return 1; }
+    [ ! -e killed.h5 ]
+}
+
+refused() {
+    encode --alphas 1:3:5 --resume --out killed.h5 2>err
+    [ $? = 2 ] && grep -q 'belongs to another run' err && [ ! -e killed.h5 ]
+}
+
+torn() {
+    size=$(wc -c <killed.h5.resume)
+    head -c $((size - 100)) killed.h5.resume >part && cat part >killed.h5.resume
+    encode --threads 2 --resume --out killed.h5 2>err || { cat err; return 1; }
+    grep -q 'resumed: [0-9]* of' err || { cat err; return 1; }
+    cmp killed.h5 whole.h5 && [ ! -e killed.h5.resume ]
+}
+
+rotated() {
+    "$bin/broca-encode" --responses responses.h5 --features rate=story.h5:word_rate --target group --null circular:9 --out null.h5 &&
+    "$bin/broca-inspect" null.h5 >out && grep -q "null_r .*\[9 ×" out
+}
+
+too_many_rotations() {
+    encode --target group --null circular:100000 --out no.h5 2>err
+    [ $? = 2 ] && grep -q 'different rotations' err && [ ! -e no.h5 ]
+}
+
+check inputs inputs
+check undisturbed encode --out whole.h5
+check a_kill_leaves_what_was_finished killed
+check another_run_is_refused refused
+check torn_at_the_end_it_resumes_to_the_same_bytes torn
+check rotations_are_scored rotated
+check more_rotations_than_there_are too_many_rotations
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed = 0 ]
