@@ -49,6 +49,7 @@ help:
 ## make deps               Debian packages that are missing, by apt-get (sudo where needed)
 ## make demo               the main job: results/alice/report.html, or results/demo/report.html without data
 ## make alice              the main job with the data of others (pipeline/experiments/alice.mk)
+## make localizer          language units of models and their sheets, the TopoLM pair among them
 ## make test               every quick test; closes with N passed, N failed, N skipped
 ## make check-oracles      independent expected outputs (../shared/oracles or $BROCA_SHARED)
 ## make test-slow          checks that take minutes
@@ -133,9 +134,12 @@ asan tsan coverage: all
 
 # ---- experiments (pipeline/rules.mk says how each product is made) ----
 
-.PHONY: alice
+.PHONY: alice localizer
 demo: all
 	@BIN=$(BIN) pipeline/demo
+localizer: all
+	@pipeline/fetch topolm-small-pytorch tinystories-656k
+	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
 alice: all
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
 
