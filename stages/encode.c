@@ -10,7 +10,7 @@
 typedef struct {
     common_options common;
     const char *responses, *stimuli, *baseline, *units, *target, *folds, *inner, *alphas, *downsample, *alpha_per, *select;
-    const char *highpass, *confounds, *standardize, *save, *null;
+    const char *highpass, *confounds, *standardize, *save, *null, *hrf;
     option_list features, delays, bands;
     size_t drop_start, candidates;
     bool allow_random, add_mean;
@@ -35,6 +35,8 @@ static const option options[] = {
     { "select", OPT_ENUM, AT(select), "mse", "mse r2 r", true, "inner score that chooses" },
     { "downsample", OPT_TEXT, AT(downsample), "sum", "HOW", true, "words to samples: sum, mean, lanczos[:a]" },
     { "delays", OPT_LIST, AT(delays), NULL, "[NAME=]D,...", true, "TRs, or seconds as 2s; default 2-8 s; 0: undelayed" },
+    { "hrf", OPT_TEXT, AT(hrf), NULL, "NAME", true,
+      "words convolved with a haemodynamic response instead of delays: spm glover vmt nilearn-spm nilearn-glover [+derivative[+dispersion]]" },
     { "highpass", OPT_TEXT, AT(highpass), "0", "S[,scope=run]", true, "cut-off in seconds, per fold block; 0: none" },
     { "confounds", OPT_TEXT, AT(confounds), NULL, "NAME", true, "removed within each fold" },
     { "drop-start", OPT_COUNT, AT(drop_start), "0", NULL, true, "rows at the start of each run" },
@@ -95,6 +97,7 @@ static int translate(encode_options *q, const stage_options *o, stage *s)
         read_words(standard, "standardize", o->standardize, xy, &s->err) ||
         (o->save && read_words(save, "save", o->save, saved, &s->err)))
         return -1;
+    if (o->hrf && hrf_parse(&q->hrf, &q->hrf_parts, o->hrf, &s->err)) return -1;
     if (o->null && (!str_begins(o->null, "circular:") || parse_size(o->null + 9, &q->n_null) || !q->n_null || q->n_null > 100000))
         return err_set(&s->err, ERR_USAGE, "--null is circular:N, N rotations, not '%s'", o->null);
     if (q->candidates < 3) return err_set(&s->err, ERR_USAGE, "--candidates is at least 3 (equal weights and the corners)");

@@ -35,6 +35,7 @@ typedef struct {
     select_by select;
     downsample_by downsample;
     double lanczos_lobes;
+    hrf_kind hrf; size_t hrf_parts; /* words convolved with it instead of downsampled and delayed; 0 parts: none */
     double highpass_s;           /* 0: none */
     bool highpass_run;           /* scope=run */
     const char *confounds;       /* NULL: none */

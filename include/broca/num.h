@@ -87,6 +87,27 @@ int remove_confounds(double *y, size_t n, size_t v, const double *z, size_t k, c
 /* Constant by CONTRACT's rule: max - min <= 1e-12·max|x| over x[row·stride] of the rows with use[row] != 0 (NULL: all). */
 bool column_constant(const double *x, size_t n, size_t stride, const uint8_t *use);
 
+/* ---- haemodynamic responses (num/hrf.c; METHODS 3.3) ---- */
+
+typedef enum { HRF_SPM, HRF_GLOVER, HRF_VMT, HRF_NILEARN_SPM, HRF_NILEARN_GLOVER } hrf_kind;
+typedef enum { HRF_CANONICAL, HRF_DERIVATIVE, HRF_DISPERSION } hrf_part;
+typedef struct { double delay, undershoot, dispersion, u_dispersion, ratio; } hrf_shape; /* seconds */
+hrf_shape hrf_shape_of(hrf_kind kind);
+/* "spm", "nilearn-glover+derivative+dispersion"; parts 1 to 3; ERR_USAGE with the nearest name. */
+int hrf_parse(hrf_kind *kind, size_t *parts, const char *text, err *e);
+double hrf_at(hrf_shape s, double t);       /* not normalised; 0 before 0 */
+double hrf_integral(hrf_shape s, double t); /* from 0 to t */
+/* The kernel of a part sampled every tr/oversampling s over 32 s, canonical of sum 1; malloc'ed. */
+int hrf_kernel(double **out, size_t *n, hrf_kind kind, hrf_part part, double tr, size_t oversampling, err *e);
+/* Word vectors f [m×d] as impulses on a fine grid (tr/16; nilearn's kernels tr/50, vmt tr), convolved and taken at the samples;
+ * causal, per run. out [n×(d·parts)], part-major. */
+int hrf_words(double *out, const float *f, const double *onset, const int32_t *word_run, size_t m, size_t d, const double *sample,
+              const int32_t *run, size_t n, double tr, hrf_kind kind, size_t parts, err *e);
+/* Regressors of events at rising frame times as nilearn's compute_regressor makes them (further columns orthogonal to those
+ * before): out [n×parts], or FIR: [n×n_fir] of delays in frames. */
+int hrf_events(double *out, const double *onset, const double *duration, const double *amplitude, size_t m, const double *frame, size_t n,
+               size_t oversampling, hrf_kind kind, size_t parts, const long *fir, size_t n_fir, err *e);
+
 /* ---- nested cross-validated ridge (num/ridge.c, num/nested.c; METHODS 3.5-3.9) ---- */
 
 typedef enum { SELECT_MSE, SELECT_R2, SELECT_R } select_by;

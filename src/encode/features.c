@@ -86,7 +86,7 @@ static int delays_of(long **out, size_t *n, const char *name, const encode_optio
 {
     char standard[256] = "0";
     const char *text = delay_text(name, o);
-    if (!text && tr > 0) {
+    if (!text && tr > 0 && !o->hrf_parts) {
         size_t used = 0;
         standard[0] = 0;
         for (long k = (long)ceil(2 / tr - 1e-9); k <= (long)floor(8 / tr + 1e-9) && used < sizeof standard - 24; k++)
@@ -123,8 +123,16 @@ static int words_to_samples(double **out, size_t *d, const context *c, const flo
     if (!(r->tr > 0)) return err_set(e, ERR_INPUT, "the features have a row a word, the responses no tr: say --pool last when extracting");
     for (size_t i = 0; i < words; i++)
         if (!isfinite(onset[i])) return err_set(e, ERR_INPUT, "word %zu has no onset", i + 1);
-    double *x = mem_new(r->n * width, sizeof *x, e);
+    double *x = mem_new(r->n * width * (c->o->hrf_parts ? c->o->hrf_parts : 1), sizeof *x, e);
     if (!x || !(count = mem_new(r->n, sizeof *count, e))) goto done;
+    if (c->o->hrf_parts) { /* instead of downsampling and delays (METHODS 3.3) */
+        if (hrf_words(x, f, onset, word_run, words, width, r->onset, r->run, r->n, r->tr, c->o->hrf, c->o->hrf_parts, e)) goto done;
+        *d = width * c->o->hrf_parts;
+        *out = x;
+        x = NULL;
+        status = 0;
+        goto done;
+    }
     if (c->o->downsample == DOWNSAMPLE_LANCZOS
             ? downsample_lanczos(x, f, onset, word_run, words, width, r->onset, r->run, r->n, r->tr, c->o->lanczos_lobes, 1, e)
             : downsample_sum(x, count, f, onset, word_run, words, width, r->onset, r->run, r->n, r->tr, e))

@@ -8,14 +8,7 @@
 
 #include "broca/num.h"
 
-/* A double gamma at delays 0 … 16 s in TRs (peak near 5 s, undershoot near 15 s; METHODS 3.3 `spm`, up to its scale, which the
- * unit variance of the signals takes out). */
-static double hrf_at(double t)
-{
-    if (t <= 0) return 0;
-    return exp(5 * log(t) - t - lgamma(6)) - exp(15 * log(t) - t - lgamma(16)) / 6;
-}
-
+/* With the `spm` response of METHODS 3.3, up to its scale, which the unit variance of the signals takes out. */
 static void convolve(double *x, size_t n, size_t d, double tr, double *column)
 {
     size_t taps = (size_t)floor(32 / tr) + 1;
@@ -23,7 +16,7 @@ static void convolve(double *x, size_t n, size_t d, double tr, double *column)
         for (size_t i = 0; i < n; i++) column[i] = x[i * d + j];
         for (size_t i = 0; i < n; i++) {
             double sum = 0;
-            for (size_t k = 0; k < taps && k <= i; k++) sum += hrf_at((double)k * tr) * column[i - k];
+            for (size_t k = 0; k < taps && k <= i; k++) sum += hrf_at(hrf_shape_of(HRF_SPM), (double)k * tr) * column[i - k];
             x[i * d + j] = sum;
         }
     }

@@ -37,6 +37,7 @@ oracle_status check_tokenizers(const oracle_case *c, oracle_result *r);
 oracle_status check_ridge(const oracle_case *c, oracle_result *r);
 oracle_status check_ridge_more(const oracle_case *c, oracle_result *r); /* called by check_ridge */
 oracle_status check_stats(const oracle_case *c, oracle_result *r);
+oracle_status check_hrf(const oracle_case *c, oracle_result *r); /* called by check_benchmarks */
 oracle_status check_benchmarks(const oracle_case *c, oracle_result *r);
 oracle_status check_moran(const oracle_case *c, oracle_result *r);
 oracle_status check_readout_smoothing(const oracle_case *c, oracle_result *r);
