@@ -70,6 +70,7 @@ int hrf_kernel(double **out, size_t *count, hrf_kind kind, hrf_part part, double
     hrf_shape s = hrf_shape_of(kind), other = s;
     if (!(tr > 0) || !oversampling || bin > length_s / 2) return err_set(e, ERR_INPUT, "a haemodynamic response cannot be sampled every %g s", bin);
     *count = nilearn ? (size_t)rint(length_s / bin) : (size_t)floor(length_s / bin + 1e-9) + 1;
+    if (kind == HRF_VMT) *count = (size_t)ceil(length_s / bin - 1e-9); /* its end is left out */
     if (nilearn) {
         step = length_s / (double)(*count - 1);
         shift = bin;
