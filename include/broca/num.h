@@ -218,6 +218,9 @@ double t_log_p(double t, double dof, tail which); /* natural log, 1e-8 relative 
 double t_quantile(double p, double dof);
 double normal_log_upper(double z);
 double normal_quantile(double p);
+/* Gamma distribution with mean shape·scale: its density, and P(X <= x). */
+double gamma_density(double x, double shape, double scale);
+double gamma_distribution(double x, double shape, double scale);
 
 /* ---- noise ceilings' arithmetic (num/reliability.c; METHODS 4) ---- */
 double spearman_brown(double r, double times);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Student's t and the normal distribution, as logarithms that stay exact where p itself is zero. GSL gives the special
- * functions; the far tail of t is the continued fraction of the incomplete beta function with its prefactor in
- * logarithms. */
+/* Student's t and the normal distribution, as logarithms that stay exact where p itself is zero, and the gamma distribution.
+ * GSL gives the special functions; the far tail of t is the continued fraction of the incomplete beta function with its
+ * prefactor in logarithms. */
 #include "broca/num.h"
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_errno.h>
+#include <gsl/gsl_randist.h>
 #include <gsl/gsl_sf_erf.h>
 #include <gsl/gsl_sf_gamma.h>
 #include <math.h>
@@ -128,4 +129,16 @@ double normal_quantile(double p)
     if (!(p >= 0 && p <= 1)) return NAN;
     quiet();
     return gsl_cdf_ugaussian_Pinv(p);
+}
+
+double gamma_density(double x, double shape, double scale)
+{
+    quiet();
+    return gsl_ran_gamma_pdf(x, shape, scale);
+}
+
+double gamma_distribution(double x, double shape, double scale)
+{
+    quiet();
+    return gsl_cdf_gamma_P(x, shape, scale);
 }

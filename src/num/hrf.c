@@ -2,8 +2,6 @@
 /* Haemodynamic responses (METHODS 3.3): differences of two gamma densities, h(t) = g(t; a1, b1) - rho·g(t; a2, b2). Glover 1999
  * (NeuroImage 9, 416); the values of SPM and of nilearn's kernels, whose time axis ends at the length itself (so that its step
  * is not TR/oversampling) and whose densities are shifted by one bin of microtime. */
-#include <gsl/gsl_cdf.h>
-#include <gsl/gsl_randist.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,15 +42,15 @@ int hrf_parse(hrf_kind *kind, size_t *parts, const char *text, err *e)
 double hrf_at(hrf_shape s, double t)
 {
     if (t < 0) return 0;
-    return gsl_ran_gamma_pdf(t, s.delay / s.dispersion, s.dispersion) -
-           s.ratio * gsl_ran_gamma_pdf(t, s.undershoot / s.u_dispersion, s.u_dispersion);
+    return gamma_density(t, s.delay / s.dispersion, s.dispersion) -
+           s.ratio * gamma_density(t, s.undershoot / s.u_dispersion, s.u_dispersion);
 }
 
 double hrf_integral(hrf_shape s, double t)
 {
     if (t <= 0) return 0;
-    return gsl_cdf_gamma_P(t, s.delay / s.dispersion, s.dispersion) -
-           s.ratio * gsl_cdf_gamma_P(t, s.undershoot / s.u_dispersion, s.u_dispersion);
+    return gamma_distribution(t, s.delay / s.dispersion, s.dispersion) -
+           s.ratio * gamma_distribution(t, s.undershoot / s.u_dispersion, s.u_dispersion);
 }
 
 /* Values at first + i·step, of sum 1. */
