@@ -121,7 +121,7 @@ test: all unit $(if $(ORACLESRC),$(BIN)/oracle)
 test-slow: $(BUILD)/unit/test_screen
 	SCREEN_RESPONSES=25000 $(BUILD)/unit/test_screen
 
-bench: all $(BUILD)/bench/ridge
+bench: all $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 	@BUILD=$(BUILD) tests/bench/run
 
 check-oracles: $(BIN)/oracle

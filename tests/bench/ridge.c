@@ -246,7 +246,7 @@ int main(int argc, char **argv)
     file_write(folder, "ours_r.f8", r, outer * s->v * sizeof *r);
     file_write(folder, "ours_alpha.f8", alpha, outer * s->v * sizeof *alpha);
     file_write(folder, "ours_gamma.f8", gamma, s->v * sizeof *gamma);
-    printf("seconds\t%.3f\tcpu\t%.3f\tmb\t%.0f\tmean_r\t%.6f\trescored\t%.4f\tpairs\t%.4f\t%s\n", seconds, used, (double)clock_peak_bytes() / 1e6,
+    printf("seconds\t%.3f\tcpu\t%.3f\tmb\t%.0f\tmean_r\t%.6f\trescored\t%.4f\tpairs\t%.4f\tcore\t%s\n", seconds, used, (double)clock_peak_bytes() / 1e6,
            mean, screened ? (double)rescored / (double)screened : 1,
            screened ? (double)pairs / (double)screened / (double)s->n_alphas : 1, blas_name());
     return 0;
