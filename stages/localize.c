@@ -10,7 +10,7 @@
 typedef struct {
     common_options common;
     option_list activations, against;
-    const char *stimuli, *contrast, *select, *per, *test, *match, *value, *set;
+    const char *stimuli, *condition, *contrast, *select, *per, *test, *match, *value, *set;
     bool split_half;
     size_t controls, permutations, splits;
 } stage_options;
@@ -20,6 +20,7 @@ static const option options[] = {
     { "activations", OPT_LIST, AT(activations), NULL, "FILE", false,
       "activations, a row an item; several: more taps or more items" },
     { "stimuli", OPT_TEXT, AT(stimuli), NULL, "FILE", false, "the stimuli with their conditions" },
+    { "condition", OPT_TEXT, AT(condition), "condition", "COLUMN", true, "column of the stimuli that holds the conditions" },
     { "contrast", OPT_TEXT, AT(contrast), NULL, "S-N", true,
       "conditions: units that respond more to S than to N; also (S+W)-(J+N)" },
     { "select", OPT_TEXT, AT(select), "top:1%", "top:1%|k:N|q:X|range:A-B", true,
@@ -128,7 +129,9 @@ static int read_inputs(localize_data **d, const stage_options *o, stage *s, bool
         if (stage_input(s, "activations", o->activations.at[i])) return -1;
     for (size_t i = 0; i < o->against.n; i++)
         if (stage_input(s, "against", o->against.at[i])) return -1;
-    if (stage_input(s, "stimuli", o->stimuli) || stimuli_read(&x, o->stimuli, &s->err)) goto done;
+    if (stage_input(s, "stimuli", o->stimuli) || stimuli_read(&x, o->stimuli, &s->err) ||
+        stimuli_use_condition(x, o->condition, &s->err))
+        goto done;
     status = localize_read(d, o->activations.at, o->activations.n, x, o->contrast, one, &s->err);
 done:
     stimuli_free(x);
@@ -163,10 +166,9 @@ static void tell(const localizer *l)
         log_info("%zu pairs within 2 tokens: %.1f against %.1f", l->pairs, l->matched_pos, l->matched_neg);
     if (*l->why) log_warn("token counts: %s", l->why);
     if (!isnan(l->common))
-        log_info("%.0f %% of the selected units are selected by all %zu t maps (unmatched, matched, covariate), %.0f "
-                 "%% by the "
-                 "unmatched one; r with its t %.3f",
-                 100 * l->common, l->n_maps, 100 * l->unmatched, l->unmatched_r);
+        log_info("%.0f %% of the selected units are selected by all t maps (unmatched, %scovariate), %.0f %% by the unmatched "
+                 "one; r with its t %.3f",
+                 100 * l->common, l->n_maps > 2 ? "matched, " : "", 100 * l->unmatched, l->unmatched_r);
     if (l->n_infinite)
         log_warn("%zu units have no variance in either condition: kept out, listed in /kept_out", l->n_infinite);
 }
@@ -192,7 +194,8 @@ static int finish(stage *s, const stage_options *o, store *product, localizer *l
     long which = str_same(o->set, "complement") ? UNITS_COMPLEMENT : str_same(o->set, "random") ? 0 : UNITS_SELECTED;
     if (localizer_choose(l, which, &s->err)) goto done;
     if (localizer_put(product, l, o->contrast, o->select, o->test, &s->err) ||
-        localizer_put_heldout(product, l, d, &s->err) || store_set_text(product, "/", "set", o->set, &s->err))
+        localizer_put_heldout(product, l, d, &s->err) || store_set_text(product, "/", "set", o->set, &s->err) ||
+        store_set_text(product, "/", "condition", o->condition, &s->err))
         goto done;
     status = localizer_put_overlap(product, o->against.at, with, n, &s->err);
 done:

@@ -176,6 +176,7 @@ static int read_stimuli(job *j)
 {
     stimuli *x = NULL;
     int status = stage_input(&j->s, "stimuli", j->o.stimuli) || stimuli_read(&x, j->o.stimuli, &j->s.err) ||
+                         stimuli_use_condition(x, j->maps->condition, &j->s.err) ||
                          localize_read(&j->responses, j->o.activations.at, j->o.activations.n, x, j->maps->contrast, false,
                                        &j->s.err)
                      ? -1

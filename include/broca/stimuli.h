@@ -38,6 +38,8 @@ int stimuli_put(store *s, const stimuli *x, err *e); /* writes /item and /word i
 void stimuli_free(stimuli *x);
 /* Index of the item called id, or SIZE_MAX. */
 size_t stimuli_find(const stimuli *x, const char *id);
+/* x->condition becomes the further column called so ("condition": as it is). ERR_USAGE: no such column, names those there are. */
+int stimuli_use_condition(stimuli *x, const char *column, err *e);
 
 /* A table (CSV, TSV) with columns text and, optionally, id (else item1, ...), group, condition, run, onset, duration;
  * every further column is kept. `words` (may be NULL): a table with columns item, word, onset, offset (seconds), in order:

@@ -226,6 +226,7 @@ typedef struct {
     size_t n;
     topography_input *taps;
     char *contrast, *test, *match; /* as localize wrote them: "S-N", "welch", "none" */
+    char *condition;               /* the column of the stimuli that the contrast names */
     uint64_t seed;                 /* of the localizer: which items were matched */
     arena *memory;
 } topography_data;

@@ -147,3 +147,18 @@ size_t stimuli_find(const stimuli *x, const char *id)
         if (str_same(x->id[i], id)) return i;
     return SIZE_MAX;
 }
+
+int stimuli_use_condition(stimuli *x, const char *column, err *e)
+{
+    char names[256] = "";
+    size_t used = 0;
+    if (str_same(column, "condition")) return 0;
+    for (size_t i = 0; i < x->n_extra; i++) {
+        if (str_same(x->extra[i].name, column)) {
+            x->condition = x->extra[i].value;
+            return 0;
+        }
+        if (used < sizeof names) used += (size_t)snprintf(names + used, sizeof names - used, " %.60s", x->extra[i].name);
+    }
+    return err_set(e, ERR_USAGE, "the stimuli have no column '%s'; beside condition there are:%s", column, used ? names : " none");
+}

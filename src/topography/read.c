@@ -69,6 +69,13 @@ static int read_text(char **out, store *s, const char *attribute, arena *a, err 
     return *out ? 0 : -1;
 }
 
+static int read_condition(topography_data *d, store *s, err *e)
+{
+    static char column[] = "condition";
+    d->condition = column; /* what other programs wrote has no such attribute */
+    return store_has_attribute(s, "/", "condition") ? read_text(&d->condition, s, "condition", d->memory, e) : 0;
+}
+
 static int read_seed(uint64_t *seed, store *s, err *e)
 {
     char *config = NULL;
@@ -103,7 +110,7 @@ static int read_maps(topography_data *d, store *s, err *e)
     for (size_t k = 0; k < n; k++)
         if (read_tap(d, s, names[k], e)) goto done;
     status = read_text(&d->contrast, s, "contrast", d->memory, e) || read_text(&d->test, s, "test", d->memory, e) ||
-                     read_text(&d->match, s, "match", d->memory, e) || read_seed(&d->seed, s, e)
+                     read_text(&d->match, s, "match", d->memory, e) || read_condition(d, s, e) || read_seed(&d->seed, s, e)
                  ? -1
                  : 0;
 done:
