@@ -11,7 +11,8 @@
 
 typedef struct {
     common_options common;
-    const char *from, *as, *words, *id;
+    const char *from, *as, *words, *id, *group, *subject;
+    option_list columns;
     size_t radius_mm;
     double tr_s;
 } import_options;
@@ -22,6 +23,10 @@ static const option options[] = {
     { "as", OPT_ENUM, AT(as), "stimuli", "stimuli responses features", true, "what to make of it" },
     { "words", OPT_TEXT, AT(words), NULL, "TABLE", false, "timed words of the items: columns item, word, onset, offset" },
     { "id", OPT_TEXT, AT(id), "story", "NAME", true, "item id of a table of timed words" },
+    { "column", OPT_LIST, AT(columns), NULL, "NAME=HEADER", true, "table: its column HEADER is our column NAME, as text=sentence" },
+    { "group", OPT_ENUM, AT(group), "given", "given similar", true,
+      "table of stimuli: groups as given, or items with the same bag of words but one in one group" },
+    { "subject", OPT_TEXT, AT(subject), "s1", "NAME", true, "table of responses: whose columns without SUBJECT: are" },
     { "radius", OPT_COUNT, AT(radius_mm), "6", "MM", true, "alice: spheres of 6 or 10 mm" },
     { "tr", OPT_REAL, AT(tr_s), "0", "S", true, "repetition time of a table of responses, seconds; 0: items without time" },
     COMMON_OPTIONS(import_options),
@@ -32,6 +37,7 @@ static const option_help help = {
     "Sources\n"
     "  table   stimuli: columns text and, optionally, id group condition run onset duration; every further column is kept\n"
     "          responses: column id and, optionally, run onset group repeat; every further column is a neuroid (SUBJECT:ROI)\n"
+    "          packed by gzip or not; --column gives other headers our names\n"
     "  words   stimuli: one item from a table of timed words (columns word onset offset, optionally text)\n"
     "  alice   alice2016's folder: stimuli (TextGrid), responses (time courses, motion), features (published predictors)\n"
 };
@@ -39,7 +45,8 @@ static const option_help help = {
 static int make_stimuli(stage *s, const import_options *o, const char *source)
 {
     stimuli *x = NULL;
-    char path[2048];
+    char path[2048], note[80] = "";
+    size_t joined;
     int status = -1;
     if (str_same(o->from, "alice")) {
         snprintf(path, sizeof path, "%.1500s/alice_stim_shared/DownTheRabbitHoleFinal_exp120_pad_1.TextGrid", source);
@@ -48,7 +55,12 @@ static int make_stimuli(stage *s, const import_options *o, const char *source)
         if (stage_input(s, "words", source) || stimuli_from_words(&x, source, o->id, &s->err)) goto done;
     } else {
         if (stage_input(s, "table", source) || (o->words && stage_input(s, "words", o->words))) goto done;
-        if (stimuli_from_table(&x, source, o->words, &s->err)) goto done;
+        const table_source from = { source, o->columns.at, o->columns.n };
+        if (stimuli_from_table(&x, &from, o->words, &s->err)) goto done;
+    }
+    if (str_same(o->group, "similar")) {
+        if (stimuli_group_similar(x, &joined, &s->err)) goto done;
+        snprintf(note, sizeof note, ", %zu of them in groups of similar ones", joined);
     }
     if (stage_plan(s, "%zu items, %zu timed words", x->n, x->words)) {
         status = 0;
@@ -56,7 +68,7 @@ static int make_stimuli(stage *s, const import_options *o, const char *source)
     }
     store *product = stage_create(s, "stimuli");
     if (!product || stimuli_put(product, x, &s->err) || stage_commit(s)) goto done;
-    stage_result(s, "%zu items, %zu timed words", x->n, x->words);
+    stage_result(s, "%zu items%s, %zu timed words", x->n, note, x->words);
     status = 0;
 done:
     stimuli_free(x);
@@ -94,6 +106,7 @@ done:
 static int make_responses(stage *s, const import_options *o, const char *source)
 {
     responses *r = NULL;
+    const table_source from = { source, o->columns.at, o->columns.n };
     int status = -1;
     if (str_same(o->from, "words")) {
         err_set(&s->err, ERR_USAGE, "--from words gives stimuli, not responses");
@@ -105,7 +118,7 @@ static int make_responses(stage *s, const import_options *o, const char *source)
         const char *const patterns[] = { series, "alice_data_shared/*-rp*" };
         if (responses_from_alice(&r, source, (int)o->radius_mm, &s->err)) goto done;
         if (input_files(s, "alice2016", source, patterns, 2)) goto done;
-    } else if (stage_input(s, "table", source) || responses_from_table(&r, source, o->tr_s > 0 ? o->tr_s : NAN, &s->err)) {
+    } else if (stage_input(s, "table", source) || responses_from_table(&r, &from, o->subject, o->tr_s > 0 ? o->tr_s : NAN, &s->err)) {
         goto done;
     }
     if (stage_plan(s, "%zu presentations × %zu neuroids", r->n, r->v)) {

@@ -50,8 +50,9 @@ int responses_from_alice(responses **out, const char *folder, int radius_mm, err
 /* alice2016's published, already convolved predictors (subject s18's files) as features with a row a volume. */
 int alice_predictors(double **rate, double **sound_power, size_t *n, const char *folder, err *e);
 /* A table with a row a presentation: column id (or item), optional run, onset, group, repeat; every further column a neuroid.
- * Column names "SUBJECT:ROI" or "ROI" (subject "s1"). tr NaN: item-level. */
-int responses_from_table(responses **out, const char *path, double tr, err *e);
+ * Column names "SUBJECT:ROI" or "ROI" (of `subject`; NULL: "s1"); columns text and condition are of the stimuli and passed
+ * over. tr NaN: item-level. */
+int responses_from_table(responses **out, const table_source *source, const char *subject, double tr, err *e);
 
 #ifdef __cplusplus
 }

@@ -44,7 +44,11 @@ int stimuli_use_condition(stimuli *x, const char *column, err *e);
 /* A table (CSV, TSV) with columns text and, optionally, id (else item1, ...), group, condition, run, onset, duration;
  * every further column is kept. `words` (may be NULL): a table with columns item, word, onset, offset (seconds), in order:
  * each word must occur in its item's text after the one before it (names table, row, word). */
-int stimuli_from_table(stimuli **out, const char *path, const char *words, err *e);
+int stimuli_from_table(stimuli **out, const table_source *source, const char *words, err *e);
+/* Gives items that are nearly the same one group, whatever groups they had: those whose bags of lower-case words (letters and
+ * digits; punctuation is none) differ by at most one word, and chains of such items. The group is called by its first
+ * item. *joined: items that share their group with another. */
+int stimuli_group_similar(stimuli *x, size_t *joined, err *e);
 /* A table of timed words alone (columns word, onset, offset; optional text = as printed): one item, text joined by blanks. */
 int stimuli_from_words(stimuli **out, const char *path, const char *id, err *e);
 /* alice2016: Praat TextGrid (long text form), tier "word"; pauses ("sp", empty) are no words; clitics are joined to their

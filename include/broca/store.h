@@ -22,6 +22,8 @@ void atomic_abandon(atomic *a);                           /* removes the tempora
 int atomic_write(const char *path, const void *bytes, size_t n, err *e);
 /* Reads a whole file (malloc'ed, NUL-terminated beyond *n); ERR_INPUT if it does not exist or is larger than limit. */
 int file_read(char **out, size_t *n, const char *path, size_t limit, err *e);
+/* The same, unpacked where the file is a gzip one; limit counts unpacked bytes, too (store/gzip.c). */
+int file_read_unpacked(char **out, size_t *n, const char *path, size_t limit, err *e);
 bool file_exists(const char *path);
 int folder_make(const char *path, err *e); /* with parents */
 
@@ -115,8 +117,16 @@ const char *build_commit(void); /* the commit that was built, or "unknown" */
 /* ---- tables: CSV/TSV by libcsv (store/table.c) ---- */
 typedef struct table table;
 /* separator 0: tab if the first line has one, else comma (TSV fields are not quoted). Every row must have as many cells as
- * the header. header false: columns are called "1", "2", ... Blank-separated text (separator ' ') folds runs of blanks. */
+ * the header. A gzip file is unpacked. header false: columns are called "1", "2", ... Blank-separated text (separator ' ') folds runs of blanks. */
 int table_read(table **out, const char *path, char separator, bool header, err *e);
+/* A user's table with his names: rename[i] is "name=header", the column that he calls header is our name. CSV or TSV with a
+ * header line. */
+typedef struct {
+    const char *path;
+    const char *const *rename;
+    size_t n_rename;
+} table_source;
+int table_open(table **out, const table_source *source, err *e);
 size_t table_rows(const table *t);
 size_t table_columns(const table *t);
 const char *table_name(const table *t, size_t column);

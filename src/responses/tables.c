@@ -6,7 +6,7 @@
 
 #include "broca/responses.h"
 
-static const char *const known[] = { "id", "item", "run", "onset", "group", "repeat", NULL };
+static const char *const known[] = { "id", "item", "run", "onset", "group", "repeat", "text", "condition", NULL };
 
 static bool is_known(const char *name)
 {
@@ -41,10 +41,11 @@ static int text_cells(const table *t, const char *name, arena *a, char ***out, e
     return 0;
 }
 
-/* "SUBJECT:ROI" or "ROI" of a single subject s1. */
-static int name_neuroid(responses *r, size_t neuroid, const char *name, err *e)
+/* "SUBJECT:ROI", or "ROI" of the only subject. */
+static int name_neuroid(responses *r, size_t neuroid, const char *name, const char *only, err *e)
 {
-    char subject[256] = "s1";
+    char subject[256];
+    snprintf(subject, sizeof subject, "%s", only ? only : "s1");
     const char *colon = strchr(name, ':');
     if (colon) snprintf(subject, sizeof subject, "%.*s", (int)(colon - name), name);
     int32_t index = 0;
@@ -52,13 +53,13 @@ static int name_neuroid(responses *r, size_t neuroid, const char *name, err *e)
     return responses_label(r, neuroid, subject, colon ? colon + 1 : name, index, e);
 }
 
-static int fill_neuroids(responses *r, const table *t, err *e)
+static int fill_neuroids(responses *r, const table *t, const char *subject, err *e)
 {
     size_t v = 0;
     double value;
     for (size_t c = 0; c < table_columns(t); c++) {
         if (is_known(table_name(t, c))) continue;
-        if (name_neuroid(r, v, table_name(t, c), e)) return -1;
+        if (name_neuroid(r, v, table_name(t, c), subject, e)) return -1;
         for (size_t i = 0; i < r->n; i++) {
             if (table_number(t, i, c, &value, e)) return -1;
             r->data[i * r->v + v] = (float)value;
@@ -78,13 +79,14 @@ static int fill_onsets(responses *r, const table *t, err *e)
     return 0;
 }
 
-int responses_from_table(responses **out, const char *path, double tr, err *e)
+int responses_from_table(responses **out, const table_source *source, const char *subject, double tr, err *e)
 {
+    const char *path = source->path;
     table *t = NULL;
     responses *r = NULL;
     size_t v = 0;
     int status = -1;
-    if (table_read(&t, path, 0, true, e)) goto done;
+    if (table_open(&t, source, e)) goto done;
     for (size_t c = 0; c < table_columns(t); c++) v += !is_known(table_name(t, c));
     if (!v || !table_rows(t)) {
         err_set(e, ERR_INPUT, "%s: %zu rows and %zu columns of neuroids", path, table_rows(t), v);
@@ -94,7 +96,7 @@ int responses_from_table(responses **out, const char *path, double tr, err *e)
     if (text_cells(t, table_has(t, "id") ? "id" : "item", r->memory, &r->id, e)) goto done;
     if (table_has(t, "group") && text_cells(t, "group", r->memory, &r->group, e)) goto done;
     if (whole_numbers(t, "run", path, r->memory, &r->run, e) || whole_numbers(t, "repeat", path, r->memory, &r->repeat, e) ||
-        fill_onsets(r, t, e) || fill_neuroids(r, t, e))
+        fill_onsets(r, t, e) || fill_neuroids(r, t, subject, e))
         goto done;
     r->tr = tr;
     if (!isnan(tr) && !r->onset) {

@@ -149,13 +149,14 @@ done:
     return status;
 }
 
-int stimuli_from_table(stimuli **out, const char *path, const char *words, err *e)
+int stimuli_from_table(stimuli **out, const table_source *source, const char *words, err *e)
 {
+    const char *path = source->path;
     table *t = NULL;
     stimuli *x = NULL;
     size_t column;
     int status = -1;
-    if (table_read(&t, path, 0, true, e)) goto done;
+    if (table_open(&t, source, e)) goto done;
     if (!(x = stimuli_new(e))) goto done;
     x->n = table_rows(t);
     if (!x->n) {

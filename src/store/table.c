@@ -144,7 +144,7 @@ int table_read(table **out, const char *path, char separator, bool header, err *
     table *t = mem_new(1, sizeof *t, e);
     if (!t) return -1;
     if (!(t->memory = arena_new(e)) || !(t->path = mem_text(path, e))) goto done;
-    if (file_read(&text, &n, path, (size_t)1 << 32, e)) goto done;
+    if (file_read_unpacked(&text, &n, path, (size_t)1 << 32, e)) goto done;
     body = text;
     if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
         body += 3;
@@ -167,6 +167,33 @@ done:
     free(text);
     table_free(t);
     return status;
+}
+
+static int rename_column(table *t, const char *rule, err *e)
+{
+    const char *equals = strchr(rule, '=');
+    size_t column;
+    if (!equals || equals == rule || !equals[1])
+        return err_set(e, ERR_USAGE, "a column is renamed by NAME=HEADER, not '%s'", rule);
+    char *name = arena_text(t->memory, rule, (size_t)(equals - rule), e);
+    if (!name || table_find(t, equals + 1, &column, e)) return -1;
+    if (table_has(t, name) && !str_same(t->names[column], name))
+        return err_set(e, ERR_USAGE, "%s: '%s' would rename a column to '%s', which is there", t->path, rule, name);
+    t->names[column] = name;
+    return 0;
+}
+
+int table_open(table **out, const table_source *source, err *e)
+{
+    table *t = NULL;
+    if (table_read(&t, source->path, 0, true, e)) return -1;
+    for (size_t i = 0; i < source->n_rename; i++)
+        if (rename_column(t, source->rename[i], e)) {
+            table_free(t);
+            return -1;
+        }
+    *out = t;
+    return 0;
 }
 
 size_t table_rows(const table *t)

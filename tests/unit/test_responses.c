@@ -9,7 +9,7 @@ static void a_table_gives_neuroids_by_subject_and_region(void **state)
     err e = { 0 };
     responses *r = NULL;
     const char *path = test_write("r.csv", "id,group,anna:IFG,anna:PTL,ben:IFG\ni1,g,1.5,2,3\ni2,g,4,NaN,6\n");
-    assert_int_equal(responses_from_table(&r, path, NAN, &e), 0);
+    assert_int_equal(responses_from_table(&r, &(table_source){ .path = path }, NULL, NAN, &e), 0);
     assert_int_equal(r->n, 2);
     assert_int_equal(r->v, 3);
     assert_string_equal(r->subject[2], "ben");
@@ -26,7 +26,7 @@ static void a_time_series_without_onsets_is_refused(void **state)
     (void)state;
     err e = { 0 };
     responses *r = NULL;
-    assert_int_equal(responses_from_table(&r, test_write("r2.csv", "id,v\na,1\nb,2\n"), 2, &e), -1);
+    assert_int_equal(responses_from_table(&r, &(table_source){ .path = test_write("r2.csv", "id,v\na,1\nb,2\n") }, NULL, 2, &e), -1);
     assert_says(e, "needs a column onset");
 }
 
@@ -35,7 +35,7 @@ static void a_cell_that_is_no_number_is_named(void **state)
     (void)state;
     err e = { 0 };
     responses *r = NULL;
-    assert_int_equal(responses_from_table(&r, test_write("r3.csv", "id,v\na,1\nb,two\n"), NAN, &e), -1);
+    assert_int_equal(responses_from_table(&r, &(table_source){ .path = test_write("r3.csv", "id,v\na,1\nb,two\n") }, NULL, NAN, &e), -1);
     assert_says(e, "row 2, column 'v': 'two' is no number");
 }
 

@@ -79,7 +79,7 @@ static void a_table_keeps_every_column_and_comes_back_from_a_file(void **state)
     stimuli *x = NULL, *y = NULL;
     store *s = NULL;
     const char *path = test_write("t.csv", "id,text,condition,group,run,plausible\na1,\"Yes, it is\",S,g1,2,0.5\na2,ŋå né,N,g2,2,0.7\n");
-    assert_int_equal(stimuli_from_table(&x, path, NULL, &e), 0);
+    assert_int_equal(stimuli_from_table(&x, &(table_source){ .path = path }, NULL, &e), 0);
     assert_int_equal(x->n, 2);
     assert_string_equal(x->text[0], "Yes, it is");
     assert_int_equal(x->n_extra, 1);
@@ -103,7 +103,7 @@ static void ids_that_stand_twice_are_refused(void **state)
     (void)state;
     err e = { 0 };
     stimuli *x = NULL;
-    assert_int_equal(stimuli_from_table(&x, test_write("u.csv", "id,text\na,one\nb,two\na,three\n"), NULL, &e), -1);
+    assert_int_equal(stimuli_from_table(&x, &(table_source){ .path = test_write("u.csv", "id,text\na,one\nb,two\na,three\n") }, NULL, &e), -1);
     assert_says(e, "the id 'a' stands twice");
 }
 
@@ -114,11 +114,11 @@ static void words_are_placed_in_their_items_text_in_order(void **state)
     stimuli *x = NULL;
     const char *items = test_write("i.csv", "id,text\nt,the cat the dog\n");
     const char *words = test_write("w.tsv", "item\tword\tonset\toffset\nt\tthe\t0\t1\nt\tcat\t1\t2\nt\tthe\t2\t3\nt\tdog\t3\t4\n");
-    assert_int_equal(stimuli_from_table(&x, items, words, &e), 0);
+    assert_int_equal(stimuli_from_table(&x, &(table_source){ .path = items }, words, &e), 0);
     assert_int_equal(x->word_begin[2], 8);
     stimuli_free(x);
     words = test_write("w2.tsv", "item\tword\tonset\toffset\nt\tdog\t0\t1\nt\tcat\t1\t2\n");
-    assert_int_equal(stimuli_from_table(&x, items, words, &e), -1);
+    assert_int_equal(stimuli_from_table(&x, &(table_source){ .path = items }, words, &e), -1);
     assert_says(e, "row 2: 'cat' does not occur in what is left");
 }
 
@@ -141,6 +141,46 @@ static void word_features_count_words_and_letters(void **state)
     stimuli_free(x);
 }
 
+/* b: a word of a replaced, in another order and case; d: a with a word more; e: d's neighbour, so of the same chain; c is two
+ * words away from all. */
+static void items_alike_but_for_one_word_share_a_group(void **state)
+{
+    (void)state;
+    stimuli *x = NULL;
+    size_t joined = 0;
+    err e = { 0 };
+    const char *path = test_write("similar.csv", "id,text,group\na,The old dog sat down.,1\nb,\"sat down the OLD, cat\",2\n"
+                                                 "c,The red cow ran down,3\nd,the old dog sat down there,4\n"
+                                                 "e,the old dog sat right there,5\nf,Go,6\ng,Stay,7\n");
+    assert_int_equal(stimuli_from_table(&x, &(table_source){ .path = path }, NULL, &e), 0);
+    assert_int_equal(stimuli_group_similar(x, &joined, &e), 0);
+    static const char *const expected[] = { "a", "a", "c", "a", "a", "f", "g" };
+    for (size_t i = 0; i < x->n; i++) assert_string_equal(x->group[i], expected[i]);
+    assert_int_equal(joined, 4);
+    stimuli_free(x);
+}
+
+static void a_users_headers_are_given_our_names(void **state)
+{
+    (void)state;
+    static const char *const rename[] = { "id=item_id", "text=sentence" }, *const twice[] = { "id=sentence" }, *const none[] = { "id=itm" };
+    stimuli *x = NULL;
+    err e = { 0 };
+    const char *path = test_write("renamed.csv", "item_id,sentence,id2\nB.1,one,q\n");
+    assert_int_equal(stimuli_from_table(&x, &(table_source){ path, rename, 2 }, NULL, &e), 0);
+    assert_string_equal(x->id[0], "B.1");
+    assert_string_equal(x->text[0], "one");
+    stimuli_free(x);
+    x = NULL;
+    path = test_write("renamed2.csv", "id,sentence\nB.1,one\n");
+    assert_int_equal(stimuli_from_table(&x, &(table_source){ path, twice, 1 }, NULL, &e), -1);
+    assert_non_null(strstr(err_text(&e), "would rename a column to 'id', which is there"));
+    err_clear(&e);
+    assert_int_equal(stimuli_from_table(&x, &(table_source){ path, none, 1 }, NULL, &e), -1);
+    assert_non_null(strstr(err_text(&e), "no column 'itm'"));
+    err_clear(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +191,8 @@ int main(void)
         cmocka_unit_test(a_table_keeps_every_column_and_comes_back_from_a_file),
         cmocka_unit_test(ids_that_stand_twice_are_refused),
         cmocka_unit_test(words_are_placed_in_their_items_text_in_order),
+        cmocka_unit_test(items_alike_but_for_one_word_share_a_group),
+        cmocka_unit_test(a_users_headers_are_given_our_names),
         cmocka_unit_test(word_features_count_words_and_letters),
     };
     return cmocka_run_group_tests(tests, NULL, test_clean);

@@ -265,6 +265,28 @@ static void json_says_where_it_breaks(void **state)
     json_free(j);
 }
 
+static void a_packed_table_is_read_and_a_damaged_one_named(void **state)
+{
+    (void)state;
+    /* "a,b\n1,2\n" by gzip -n */
+    static const unsigned char packed[] = { 0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0x4b, 0xd4, 0x49, 0xe2, 0x32, 0xd4, 0x31, 0xe2, 0x02, 0x00, 0x7b, 0x07, 0x97, 0x0a, 0x08, 0x00, 0x00, 0x00 };
+    char path[512];
+    table *t = NULL;
+    err e = { 0 };
+    double value;
+    snprintf(path, sizeof path, "%s", test_path("packed.csv.gz"));
+    assert_int_equal(atomic_write(path, packed, sizeof packed, &e), 0);
+    assert_int_equal(table_read(&t, path, 0, true, &e), 0);
+    assert_int_equal(table_rows(t), 1);
+    assert_int_equal(table_number(t, 0, 1, &value, &e), 0);
+    assert_true(value == 2);
+    table_free(t);
+    assert_int_equal(atomic_write(path, packed, sizeof packed - 9, &e), 0);
+    assert_int_equal(table_read(&t, path, 0, true, &e), -1);
+    assert_non_null(strstr(err_text(&e), "damaged gzip data"));
+    err_clear(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +299,7 @@ int main(void)
         cmocka_unit_test(every_allocation_of_writing_may_fail),
         cmocka_unit_test(tables_are_read_with_quotes_tabs_and_blanks),
         cmocka_unit_test(bad_tables_are_refused_by_line),
+        cmocka_unit_test(a_packed_table_is_read_and_a_damaged_one_named),
         cmocka_unit_test(json_says_where_it_breaks),
     };
     return cmocka_run_group_tests(tests, NULL, test_clean);
