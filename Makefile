@@ -141,6 +141,7 @@ localizer: all
 	@pipeline/fetch topolm-small-pytorch tinystories-656k
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
 alice: all
+	@pipeline/fetch alice2016 tinystories-656k
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
 
 # ---- the rest ----

@@ -58,6 +58,10 @@ int stimuli_from_textgrid(stimuli **out, const char *path, const char *id, err *
 
 /* Built-in features of words (METHODS 3.10), one value a word: "word_rate" (1), "word_letters". out [words]. */
 int stimuli_word_feature(const stimuli *x, const char *name, float *out, err *e);
+/* Built-in features of items (METHODS 3.10): "item_words", "item_characters", "item_word_length" (characters a word),
+ * "item_number" (in its run, from 1), "group_position" (11 columns: one-hot up to 10, then a ramp that saturates), or a further
+ * column of the user's table, if it holds numbers. *out [n×width], malloc'ed. */
+int stimuli_item_feature(const stimuli *x, const char *name, float **out, size_t *width, err *e);
 
 #ifdef __cplusplus
 }

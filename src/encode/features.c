@@ -340,27 +340,51 @@ done:
     return status;
 }
 
-/* Built-in features of a stimuli file: NAME=stimuli.h5:word_rate. */
-static int read_built_in(feature_list *l, const feature_spec *s, const context *c, err *e)
+/* One built-in feature: of timed words, downsampled, or of items. */
+static int built_in_rows(double **rows, size_t *d, const stimuli *x, const char *name, const context *c, err *e)
 {
-    stimuli *x = NULL;
     float *f = NULL;
     int32_t *runs = NULL;
-    double *rows = NULL;
-    size_t d;
+    size_t width;
     int status = -1;
-    if (!s->taps) return err_set(e, ERR_USAGE, "--features %s=%s: say which built-in feature, as %s:word_rate", s->name, s->path, s->path);
-    if (stimuli_read(&x, s->path, e) || !(f = mem_new(x->words + 1, sizeof *f, e)) || stimuli_word_feature(x, s->taps, f, e)) goto done;
+    if (!str_begins(name, "word_")) {
+        if (stimuli_item_feature(x, name, &f, &width, e)) goto done;
+        *d = width;
+        status = items_to_presentations(rows, c, f, width, x->id, x->n, e);
+        goto done;
+    }
+    if (!(f = mem_new(x->words + 1, sizeof *f, e)) || stimuli_word_feature(x, name, f, e)) goto done;
     if (x->run) {
         if (!(runs = mem_new(x->words, sizeof *runs, e))) goto done;
         for (size_t i = 0; i < x->words; i++) runs[i] = x->run[x->word_item[i]];
     }
-    if (words_to_samples(&rows, &d, c, f, 1, x->words, x->word_onset, runs, e)) goto done;
+    status = words_to_samples(rows, d, c, f, 1, x->words, x->word_onset, runs, e);
+done:
+    free(f);
+    free(runs);
+    return status;
+}
+
+/* Built-in features of a stimuli file: NAME=stimuli.h5:word_rate, NAME=stimuli.h5:item_words,item_characters. */
+static int read_built_in(feature_list *l, const feature_spec *s, const context *c, err *e)
+{
+    stimuli *x = NULL;
+    double *rows = NULL, *part = NULL;
+    size_t n = 0, d = 0, width;
+    char **names = NULL;
+    int status = -1;
+    if (!s->taps) return err_set(e, ERR_USAGE, "--features %s=%s: say which built-in feature, as %s:word_rate", s->name, s->path, s->path);
+    if (stimuli_read(&x, s->path, e) || !(names = str_split(s->taps, ',', &n, e))) goto done;
+    for (size_t i = 0; i < n; i++) {
+        free(part);
+        part = NULL;
+        if (built_in_rows(&part, &width, x, names[i], c, e) || append_columns(&rows, &d, part, width, c->r->n, e)) goto done;
+    }
     status = add_set(l, s->name, s->name, rows, d, c, e);
 done:
+    free(names);
+    free(part);
     free(rows);
-    free(runs);
-    free(f);
     stimuli_free(x);
     return status;
 }

@@ -2,152 +2,94 @@
 #include "svg.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { WIDTH = 640, HEIGHT = 300, LEFT = 96, RIGHT = 120, TOP = 34, BOTTOM = 46, TICKS = 5 };
+#include "plot.h"
 
-void html_text(buffer *b, const char *text)
+enum { HEIGHT = 300, LEFT = 76, RIGHT = 104, BOTTOM = 52, MOST_LINES = 16 };
+
+static plot_scale scale_of(const svg_chart *c)
 {
-    for (; *text; text++) {
-        switch (*text) {
-        case '&': buffer_text(b, "&amp;"); break;
-        case '<': buffer_text(b, "&lt;"); break;
-        case '>': buffer_text(b, "&gt;"); break;
-        case '"': buffer_text(b, "&quot;"); break;
-        default: buffer_add(b, text, 1);
-        }
-    }
-}
-
-typedef struct {
-    double lo, hi, step;
-    size_t n;
-} axis;
-
-static void widen(axis *a, double v)
-{
-    if (isnan(v)) return;
-    if (v < a->lo) a->lo = v;
-    if (v > a->hi) a->hi = v;
-}
-
-/* Round steps of 1, 2 or 5 so that about TICKS of them cover the data. */
-static axis make_axis(const svg_chart *c)
-{
-    axis a = { INFINITY, -INFINITY, 1, c->n };
+    double lo = INFINITY, hi = -INFINITY;
     for (size_t i = 0; i < c->n_lines; i++)
         for (size_t j = 0; j < c->lines[i].n; j++) {
-            widen(&a, c->lines[i].value[j]);
-            if (c->lines[i].lo) widen(&a, c->lines[i].lo[j]);
-            if (c->lines[i].hi) widen(&a, c->lines[i].hi[j]);
+            plot_cover(&lo, &hi, c->lines[i].value[j]);
+            if (c->lines[i].lo) plot_cover(&lo, &hi, c->lines[i].lo[j]);
+            if (c->lines[i].hi) plot_cover(&lo, &hi, c->lines[i].hi[j]);
         }
-    if (c->zero) widen(&a, 0);
-    if (!(a.hi >= a.lo)) a.lo = 0, a.hi = 1;
-    if (a.hi - a.lo < 1e-9) a.hi = a.lo + 1e-3;
-    double raw = (a.hi - a.lo) / TICKS, power = pow(10, floor(log10(raw)));
-    a.step = raw / power <= 1 ? power : raw / power <= 2 ? 2 * power : raw / power <= 5 ? 5 * power : 10 * power;
-    a.lo = a.step * floor(a.lo / a.step + 1e-9);
-    a.hi = a.step * ceil(a.hi / a.step - 1e-9);
-    return a;
+    if (c->zero) plot_cover(&lo, &hi, 0);
+    return plot_scale_of(lo, hi, 5);
 }
 
-static double x_at(const axis *a, size_t i)
+static double x_at(const plot *p, const svg_chart *c, size_t i)
 {
-    double inner = WIDTH - LEFT - RIGHT;
-    return a->n < 2 ? LEFT + inner / 2 : LEFT + inner * (double)i / (double)(a->n - 1);
+    return c->n < 2 ? (p->left + p->right) / 2 : p->left + (p->right - p->left) * (double)i / (double)(c->n - 1);
 }
 
-static double y_at(const axis *a, double v)
+/* Names below the axis; of many, so few that they do not touch. */
+static void draw_names_below(const plot *p, const svg_chart *c)
 {
-    return TOP + (HEIGHT - TOP - BOTTOM) * (a->hi - v) / (a->hi - a->lo);
-}
-
-static void draw_axes(buffer *b, const svg_chart *c, const axis *a)
-{
-    int digits = a->step < 1 ? (int)ceil(-log10(a->step) - 1e-9) : 0;
-    for (double v = a->lo; v <= a->hi + a->step / 2; v += a->step) {
-        double shown = fabs(v) < a->step / 2 ? 0 : v;
-        buffer_printf(b, "<line class=\"%s\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", shown == 0 ? "zero" : "grid", LEFT,
-                      WIDTH - RIGHT, y_at(a, v), y_at(a, v));
-        buffer_printf(b, "<text class=\"tick\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f</text>", LEFT - 8, y_at(a, v) + 4,
-                      digits, shown);
-    }
+    size_t longest = 1, every = 1;
+    for (size_t i = 0; i < c->n; i++) longest = strlen(c->x_names[i]) > longest ? strlen(c->x_names[i]) : longest;
+    while (c->n > 1 && (p->right - p->left) / (double)(c->n - 1) * (double)every < 7.6 * (double)longest + 6) every++;
     for (size_t i = 0; i < c->n; i++) {
-        buffer_printf(b, "<text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">", x_at(a, i), HEIGHT - BOTTOM + 18);
-        html_text(b, c->x_names[i]);
-        buffer_text(b, "</text>");
+        bool last = i + 1 == c->n, named = i % every == 0 && (last || c->n - 1 - i >= every);
+        if (named || last) plot_text(p, "tick", x_at(p, c, i), p->bottom + 18, "middle", "%s", c->x_names[i]);
     }
-    buffer_printf(b, "<text class=\"label\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">", LEFT + (WIDTH - LEFT - RIGHT) / 2, HEIGHT - 8);
-    html_text(b, c->x_label);
-    buffer_printf(b, "</text><text class=\"label\" transform=\"translate(20 %d) rotate(-90)\" text-anchor=\"middle\">",
-                  TOP + (HEIGHT - TOP - BOTTOM) / 2);
-    html_text(b, c->y_label);
-    buffer_printf(b, "</text><text class=\"title\" x=\"%d\" y=\"18\">", LEFT);
-    html_text(b, c->title);
-    buffer_text(b, "</text>");
+    plot_label(p, c->x_label, false);
 }
 
-static void draw_band(buffer *b, const svg_line *l, const axis *a)
+static void draw_band(const plot *p, const svg_chart *c, const svg_line *l)
 {
     if (!l->lo || !l->hi || l->n < 2) return;
-    buffer_printf(b, "<polygon class=\"band %s\" points=\"", l->css);
-    for (size_t i = 0; i < l->n; i++) buffer_printf(b, "%.1f,%.1f ", x_at(a, i), y_at(a, l->hi[i]));
-    for (size_t i = l->n; i-- > 0;) buffer_printf(b, "%.1f,%.1f ", x_at(a, i), y_at(a, l->lo[i]));
-    buffer_text(b, "\"/>");
+    buffer_printf(p->b, "<polygon class=\"band %s\" points=\"", l->css);
+    for (size_t i = 0; i < l->n; i++)
+        if (!isnan(l->hi[i])) buffer_printf(p->b, "%.1f,%.1f ", x_at(p, c, i), plot_y(p, l->hi[i]));
+    for (size_t i = l->n; i-- > 0;)
+        if (!isnan(l->lo[i])) buffer_printf(p->b, "%.1f,%.1f ", x_at(p, c, i), plot_y(p, l->lo[i]));
+    buffer_text(p->b, "\"/>");
 }
 
-static void draw_line(buffer *b, const svg_chart *c, const svg_line *l, const axis *a)
+static void draw_line(const plot *p, const svg_chart *c, const svg_line *l)
 {
-    buffer_printf(b, "<polyline class=\"line %s\" points=\"", l->css);
+    buffer_printf(p->b, "<polyline class=\"line %s\" points=\"", l->css);
     for (size_t i = 0; i < l->n; i++)
-        if (!isnan(l->value[i])) buffer_printf(b, "%.1f,%.1f ", x_at(a, i), y_at(a, l->value[i]));
-    buffer_text(b, "\"/>");
+        if (!isnan(l->value[i])) buffer_printf(p->b, "%.1f,%.1f ", x_at(p, c, i), plot_y(p, l->value[i]));
+    buffer_text(p->b, "\"/>");
     for (size_t i = 0; i < l->n; i++) {
+        char range[80] = "";
         if (isnan(l->value[i])) continue;
-        buffer_printf(b, "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"><title>", l->css, x_at(a, i), y_at(a, l->value[i]));
-        html_text(b, l->name);
-        buffer_text(b, ", ");
-        html_text(b, c->x_names[i]);
-        buffer_printf(b, ": %.4f", l->value[i]);
-        if (l->lo) buffer_printf(b, " (%.4f to %.4f)", l->lo[i], l->hi[i]);
-        buffer_text(b, "</title></circle>");
+        if (l->lo) snprintf(range, sizeof range, " (%.4f to %.4f)", l->lo[i], l->hi[i]);
+        plot_dot(p, l->css, x_at(p, c, i), plot_y(p, l->value[i]), 3.5, "%s, %s: %.4f%s", l->name, c->x_names[i], l->value[i], range);
     }
 }
 
-/* Names at the right ends, pushed apart so that none overlaps its neighbour. */
-static void draw_names(buffer *b, const svg_chart *c, const axis *a)
+static void draw_names_beside(const plot *p, const svg_chart *c)
 {
-    size_t order[16], n = c->n_lines < 16 ? c->n_lines : 16;
-    double y[16], last = -1e9;
+    const char *name[MOST_LINES], *css[MOST_LINES];
+    double y[MOST_LINES];
+    size_t n = c->n_lines < MOST_LINES ? c->n_lines : MOST_LINES;
     for (size_t i = 0; i < n; i++) {
         const svg_line *l = &c->lines[i];
-        order[i] = i;
-        y[i] = l->n && !isnan(l->value[l->n - 1]) ? y_at(a, l->value[l->n - 1]) : HEIGHT;
+        name[i] = l->name;
+        css[i] = l->css;
+        y[i] = l->n && !isnan(l->value[l->n - 1]) ? plot_y(p, l->value[l->n - 1]) : p->bottom;
     }
-    for (size_t i = 1; i < n; i++)
-        for (size_t j = i; j && y[order[j]] < y[order[j - 1]]; j--) {
-            size_t swap = order[j];
-            order[j] = order[j - 1];
-            order[j - 1] = swap;
-        }
-    for (size_t i = 0; i < n; i++) {
-        const svg_line *l = &c->lines[order[i]];
-        double at = y[order[i]] + 4 > last + 15 ? y[order[i]] + 4 : last + 15;
-        buffer_printf(b, "<text class=\"name %s\" x=\"%d\" y=\"%.1f\">", l->css, WIDTH - RIGHT + 10, at);
-        html_text(b, l->name);
-        buffer_text(b, "</text>");
-        last = at;
-    }
+    plot_names(p, p->right + 10, n, name, css, y);
 }
 
 void svg_line_chart(buffer *b, const svg_chart *c)
 {
-    axis a = make_axis(c);
-    buffer_printf(b, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, HEIGHT);
-    html_text(b, c->title);
-    buffer_text(b, "\">");
-    draw_axes(b, c, &a);
-    for (size_t i = 0; i < c->n_lines; i++) draw_band(b, &c->lines[i], &a);
-    for (size_t i = 0; i < c->n_lines; i++) draw_line(b, c, &c->lines[i], &a);
-    draw_names(b, c, &a);
-    buffer_text(b, "</svg>\n");
+    plot p = plot_begin(b, c->title ? HEIGHT + 20 : HEIGHT, LEFT, RIGHT, BOTTOM, c->title ? c->title : c->y_label);
+    if (c->title) {
+        plot_text(&p, "title", 8, 18, "start", "%s", c->title);
+        p.top += 20;
+    }
+    p.y = scale_of(c);
+    plot_y_axis(&p, c->y_label);
+    draw_names_below(&p, c);
+    for (size_t i = 0; i < c->n_lines; i++) draw_band(&p, c, &c->lines[i]);
+    for (size_t i = 0; i < c->n_lines; i++) draw_line(&p, c, &c->lines[i]);
+    draw_names_beside(&p, c);
+    plot_end(&p);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A line chart as inline SVG: text is text, colours are the page's CSS variables, hover by <title> (private to the room). */
+/* A line chart over named positions, as layers (private to the room). */
 #ifndef BROCA_REPORT_SVG_H
 #define BROCA_REPORT_SVG_H
 
 #include "broca/base.h"
+#include "html.h"
 
 typedef struct {
     const char *name;          /* shown at the line's right end and on hover */
@@ -14,7 +15,8 @@ typedef struct {
 } svg_line;
 
 typedef struct {
-    const char *title, *y_label, *x_label;
+    const char *title;         /* drawn above, or NULL */
+    const char *y_label, *x_label;
     size_t n;                  /* positions on the x axis */
     const char *const *x_names;/* [n] */
     size_t n_lines;
@@ -23,7 +25,5 @@ typedef struct {
 } svg_chart;
 
 void svg_line_chart(buffer *b, const svg_chart *c);
-/* Text with & < > " escaped. */
-void html_text(buffer *b, const char *text);
 
 #endif

@@ -181,6 +181,41 @@ static void a_users_headers_are_given_our_names(void **state)
     err_clear(&e);
 }
 
+static void item_features_count_words_characters_and_places(void **state)
+{
+    (void)state;
+    stimuli *x = NULL;
+    float *f = NULL;
+    size_t width;
+    err e = { 0 };
+    char rows[2000] = "id,text,group,run,rating,remark\na,Fünf alte Hunde,g,1,2.5,x\nb, two  words ,h,1,-1,y\n";
+    for (int i = 0; i < 22; i++) snprintf(rows + strlen(rows), sizeof rows - strlen(rows), "g%d,w,g,2,0,z\n", i);
+    const char *path = test_write("features.csv", rows);
+    assert_int_equal(stimuli_from_table(&x, &(table_source){ .path = path }, NULL, &e), 0);
+    const struct { const char *name; float first, second, last; } expected[] = {
+        { "item_words", 3, 2, 1 }, { "item_characters", 15, 12, 1 }, { "item_word_length", 13.0f / 3, 4, 1 },
+        { "item_number", 1, 2, 22 }, { "rating", 2.5f, -1, 0 },
+    };
+    for (size_t k = 0; k < sizeof expected / sizeof *expected; k++) {
+        assert_int_equal(stimuli_item_feature(x, expected[k].name, &f, &width, &e), 0);
+        assert_int_equal(width, 1);
+        assert_true(f[0] == expected[k].first && f[1] == expected[k].second && f[23] == expected[k].last);
+        free(f);
+    }
+    assert_int_equal(stimuli_item_feature(x, "group_position", &f, &width, &e), 0);
+    assert_int_equal(width, 11);
+    assert_true(f[0] == 1 && f[11] == 1 && f[2 * 11 + 1] == 1); /* g1, h1, g2 */
+    assert_true(f[11 * 11 + 10] == 1 && f[11 * 11 + 9] == 0 && f[23 * 11 + 10] == 10); /* g11: the ramp begins; g23: saturated */
+    free(f);
+    assert_int_equal(stimuli_item_feature(x, "remark", &f, &width, &e), -1);
+    assert_non_null(strstr(err_text(&e), "item 'a': 'x' in the column 'remark' is no number"));
+    err_clear(&e);
+    assert_int_equal(stimuli_item_feature(x, "item_wrods", &f, &width, &e), -1);
+    assert_non_null(strstr(err_text(&e), "no feature of these stimuli is called 'item_wrods'"));
+    err_clear(&e);
+    stimuli_free(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +228,7 @@ int main(void)
         cmocka_unit_test(words_are_placed_in_their_items_text_in_order),
         cmocka_unit_test(items_alike_but_for_one_word_share_a_group),
         cmocka_unit_test(a_users_headers_are_given_our_names),
+        cmocka_unit_test(item_features_count_words_characters_and_places),
         cmocka_unit_test(word_features_count_words_and_letters),
     };
     return cmocka_run_group_tests(tests, NULL, test_clean);
