@@ -159,6 +159,8 @@ enum {
     RNG_MATCH = 9,          /* order in which localizer items are matched */
     RNG_CONTROLS = 10,      /* random control units */
     RNG_NULL = 11,          /* lags of rotated responses (rotation, run, try) */
+    RNG_CORPUS = 41,        /* shuffle of documents that chooses those for validation */
+    RNG_SAMPLE = 50,        /* sampled continuations (position, 0, 0) */
     RNG_SIM_FEATURES = 20, RNG_SIM_WEIGHTS = 21, RNG_SIM_NOISE = 22, RNG_SIM_TEXT = 23, RNG_SIM_MOTION = 24
     /* 101-109: stimuli/langloc-broca; 111-119: stimuli/simulated-story (their own programs) */
 };

@@ -57,12 +57,6 @@ const corpus_facts *corpus_about(const corpus *c);
  * ERR_INPUT when they are not all there, or when one is not below the vocabulary (names its place). */
 int corpus_window(const corpus *c, corpus_split split, size_t start, size_t n, int32_t *out, err *e);
 
-typedef struct {
-    size_t first, tokens;  /* place in its split, number of tokens (end symbol included) */
-    size_t text_bytes, source;
-} corpus_document_facts;
-/* document < documents[split]. */
-corpus_document_facts corpus_document(const corpus *c, corpus_split split, size_t document);
 /* The tokenizer.json that made the tokens, borrowed, *n bytes; NULL when the file holds none. */
 const char *corpus_tokenizer(const corpus *c, size_t *n);
 /* The notes (JSON), borrowed, *n bytes, not NUL-terminated. */
@@ -104,7 +98,6 @@ typedef struct {
     size_t vocabulary;   /* 256 bytes + merges + the end symbol, if any */
     const char *end;     /* text of the end symbol, the last id; NULL: none */
     size_t memory;       /* bytes for the word and pair tables, 0: no limit; at least 64 MiB */
-    size_t longest;      /* longest token in bytes; 0: 128 */
 } bpe_recipe;
 
 typedef struct {

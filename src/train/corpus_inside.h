@@ -5,9 +5,6 @@
 
 #include "broca/corpus.h"
 
-/* Random stream of the shuffle that chooses validation documents: counter (index, 0, 0). */
-enum { RNG_CORPUS = 41 };
-
 typedef struct {
     char *path;
     const char *name;  /* last part of path */
@@ -15,7 +12,7 @@ typedef struct {
     size_t n;
     bool held_out;
     sha_hex hash;
-    size_t documents[2], bytes[2]; /* by split */
+    size_t documents[2]; /* by split */
 } text_source;
 
 typedef struct {
@@ -121,7 +118,7 @@ typedef struct {
 } bpe_model;
 
 /* Frees the words as soon as it has them in its own form. tokens: 256 + new ones. end: text no token may have, or NULL. */
-int bpe_merge(bpe_model *m, words *w, size_t tokens, size_t longest, const char *end, bpe_facts *facts, err *e);
+int bpe_merge(bpe_model *m, words *w, size_t tokens, const char *end, bpe_facts *facts, err *e);
 void bpe_model_free(bpe_model *m);
 unsigned char bpe_first_byte(size_t id);                              /* the byte of id 0 ... 255 */
 int bpe_key(const bpe_model *m, size_t id, buffer *out, err *e);      /* as tokenizer.json spells it; out is emptied first */
