@@ -41,20 +41,20 @@ int bpe_key(const bpe_model *m, size_t id, buffer *out, err *e)
     return buffer_ok(out, e);
 }
 
-static int add_vocabulary(const bpe_model *m, const char *end, buffer *json, err *e)
+static int add_vocabulary(const bpe_model *m, const char *end, buffer *out, err *e)
 {
     buffer key = { 0 };
     int status = -1;
     for (size_t i = 0; i < m->n; i++) {
         if (bpe_key(m, i, &key, e)) goto done;
-        buffer_text(json, i ? "," : "");
-        json_quote(json, key.at);
-        buffer_printf(json, ":%zu", i);
+        buffer_text(out, i ? "," : "");
+        json_quote(out, key.at);
+        buffer_printf(out, ":%zu", i);
     }
     if (end) {
-        buffer_text(json, ",");
-        json_quote(json, end);
-        buffer_printf(json, ":%zu", m->n);
+        buffer_text(out, ",");
+        json_quote(out, end);
+        buffer_printf(out, ":%zu", m->n);
     }
     status = 0;
 done:
@@ -62,7 +62,7 @@ done:
     return status;
 }
 
-static int add_merges(const bpe_model *m, buffer *json, err *e)
+static int add_merges(const bpe_model *m, buffer *out, err *e)
 {
     buffer key = { 0 }, both = { 0 };
     int status = -1;
@@ -74,8 +74,8 @@ static int add_merges(const bpe_model *m, buffer *json, err *e)
         buffer_text(&both, " ");
         buffer_text(&both, key.at);
         if (buffer_ok(&both, e)) goto done;
-        buffer_text(json, i ? "," : "");
-        json_quote(json, both.at);
+        buffer_text(out, i ? "," : "");
+        json_quote(out, both.at);
     }
     status = 0;
 done:
@@ -84,28 +84,28 @@ done:
     return status;
 }
 
-int bpe_json(const bpe_model *m, const char *end, buffer *json, err *e)
+int bpe_json(const bpe_model *m, const char *end, buffer *out, err *e)
 {
-    buffer_text(json, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[");
+    buffer_text(out, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[");
     if (end) {
-        buffer_printf(json, "{\"id\":%zu,\"content\":", m->n);
-        json_quote(json, end);
-        buffer_text(json, ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}");
+        buffer_printf(out, "{\"id\":%zu,\"content\":", m->n);
+        json_quote(out, end);
+        buffer_text(out, ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}");
     }
-    buffer_text(json, "],\"normalizer\":null,"
+    buffer_text(out, "],\"normalizer\":null,"
                       "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},"
                       "\"post_processor\":null,"
                       "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true},"
                       "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"continuing_subword_prefix\":null,"
                       "\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,\"ignore_merges\":false,\"vocab\":{");
-    if (add_vocabulary(m, end, json, e)) return -1;
-    buffer_text(json, "},\"merges\":[");
-    if (add_merges(m, json, e)) return -1;
-    buffer_text(json, "]}}");
-    return buffer_ok(json, e);
+    if (add_vocabulary(m, end, out, e)) return -1;
+    buffer_text(out, "},\"merges\":[");
+    if (add_merges(m, out, e)) return -1;
+    buffer_text(out, "]}}");
+    return buffer_ok(out, e);
 }
 
-int bpe_train(const corpus_texts *t, const bpe_recipe *r, buffer *json, bpe_facts *facts, err *e)
+int bpe_train(const corpus_texts *t, const bpe_recipe *r, buffer *out, bpe_facts *facts, err *e)
 {
     static const size_t least_memory = (size_t)64 << 20;
     bpe_facts f = { 0 };
@@ -118,7 +118,7 @@ int bpe_train(const corpus_texts *t, const bpe_recipe *r, buffer *json, bpe_fact
                        r->end ? " and the end symbol are 258" : " are 257");
     if (r->memory && r->memory < least_memory)
         return err_set(e, ERR_USAGE, "%zu bytes are too few to count words; at least 64M", r->memory);
-    if (bpe_count(t, r->memory, &w, &f, e) || bpe_merge(&m, &w, tokens, r->end, &f, e) || bpe_json(&m, r->end, json, e)) goto done;
+    if (bpe_count(t, r->memory, &w, &f, e) || bpe_merge(&m, &w, tokens, r->end, &f, e) || bpe_json(&m, r->end, out, e)) goto done;
     if (facts) *facts = f;
     status = 0;
 done:
