@@ -19,7 +19,7 @@ typedef struct {
 
 #define AT(field) offsetof(import_options, field)
 static const option options[] = {
-    { "from", OPT_ENUM, AT(from), NULL, "table words alice", true, "what the source is" },
+    { "from", OPT_ENUM, AT(from), NULL, "table words langloc alice", true, "what the source is" },
     { "as", OPT_ENUM, AT(as), "stimuli", "stimuli responses features", true, "what to make of it" },
     { "words", OPT_TEXT, AT(words), NULL, "TABLE", false, "timed words of the items: columns item, word, onset, offset" },
     { "id", OPT_TEXT, AT(id), "story", "NAME", true, "item id of a table of timed words" },
@@ -39,8 +39,11 @@ static const option_help help = {
     "          responses: column id and, optionally, run onset group repeat; every further column is a neuroid (SUBJECT:ROI)\n"
     "          packed by gzip or not; --column gives other headers our names\n"
     "  words   stimuli: one item from a table of timed words (columns word onset offset, optionally text)\n"
+    "  langloc stimuli: the published language localizer's folder (ten tables of sentences and nonword lists)\n"
     "  alice   alice2016's folder: stimuli (TextGrid), responses (time courses, motion), features (published predictors)\n"
 };
+
+static int input_files(stage *s, const char *role, const char *folder, const char *const *patterns, size_t n);
 
 static int make_stimuli(stage *s, const import_options *o, const char *source)
 {
@@ -51,6 +54,9 @@ static int make_stimuli(stage *s, const import_options *o, const char *source)
     if (str_same(o->from, "alice")) {
         snprintf(path, sizeof path, "%.1500s/alice_stim_shared/DownTheRabbitHoleFinal_exp120_pad_1.TextGrid", source);
         if (stage_input(s, "textgrid", path) || stimuli_from_textgrid(&x, path, "alice", &s->err)) goto done;
+    } else if (str_same(o->from, "langloc")) {
+        const char *const patterns[] = { "langloc_fmri_run*_stim_set*.csv" };
+        if (stimuli_from_langloc(&x, source, &s->err) || input_files(s, "langloc", source, patterns, 1)) goto done;
     } else if (str_same(o->from, "words")) {
         if (stage_input(s, "words", source) || stimuli_from_words(&x, source, o->id, &s->err)) goto done;
     } else {
@@ -108,8 +114,8 @@ static int make_responses(stage *s, const import_options *o, const char *source)
     responses *r = NULL;
     const table_source from = { source, o->columns.at, o->columns.n };
     int status = -1;
-    if (str_same(o->from, "words")) {
-        err_set(&s->err, ERR_USAGE, "--from words gives stimuli, not responses");
+    if (str_same(o->from, "words") || str_same(o->from, "langloc")) {
+        err_set(&s->err, ERR_USAGE, "--from %s gives stimuli, not responses", o->from);
         goto done;
     }
     if (str_same(o->from, "alice")) {

@@ -56,6 +56,10 @@ int stimuli_from_words(stimuli **out, const char *path, const char *id, err *e);
  * of the TextGrid. Fails on overlapping intervals, naming both and their times. */
 int stimuli_from_textgrid(stimuli **out, const char *path, const char *id, err *e);
 
+/* The published language localizer (Fedorenko et al. 2010): the ten tables langloc_fmri_run{1,2}_stim_set{1..5}.csv of a folder.
+ * Texts in lower case, conditions S and N, a further column `set`. */
+int stimuli_from_langloc(stimuli **out, const char *folder, err *e);
+
 /* Built-in features of words (METHODS 3.10), one value a word: "word_rate" (1), "word_letters". out [words]. */
 int stimuli_word_feature(const stimuli *x, const char *name, float *out, err *e);
 /* Built-in features of items (METHODS 3.10): "item_words", "item_characters", "item_word_length" (characters a word),

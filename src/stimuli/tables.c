@@ -84,12 +84,15 @@ static int check_unique(const stimuli *x, const char *path, err *e)
 
 static int extra_columns(stimuli *x, const table *t, err *e)
 {
+    char unnamed[32];
     if (!(x->extra = arena_get(x->memory, (table_columns(t) + 1) * sizeof *x->extra, e))) return -1;
     for (size_t c = 0; c < table_columns(t); c++) {
-        const char *name = table_name(t, c);
+        const char *name = table_name(t, c), *kept = name;
         if (is_known(name)) continue;
+        snprintf(unnamed, sizeof unnamed, "column%zu", c + 1);
+        if (!*name) kept = unnamed; /* row numbers that some programs write */
         text_column *to = &x->extra[x->n_extra++];
-        if (!(to->name = arena_text(x->memory, name, strlen(name), e))) return -1;
+        if (!(to->name = arena_text(x->memory, kept, strlen(kept), e))) return -1;
         for (char *p = to->name; *p; p++)
             if (*p == '/') *p = '_'; /* a slash would make a group of it */
         if (text_cells(t, name, x->memory, &to->value, e)) return -1;

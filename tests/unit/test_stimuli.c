@@ -98,6 +98,64 @@ static void a_table_keeps_every_column_and_comes_back_from_a_file(void **state)
     stimuli_free(y);
 }
 
+static void any_column_may_hold_the_text_or_the_condition(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    stimuli *x = NULL;
+    const char *const rename[] = { "text=word" };
+    const table_source source = { .rename = rename, .n_rename = 1, .path = test_write("m.csv", ",word,category,class\n0,dog,concrete,noun\n1,think,abstract,verb\n") };
+    assert_int_equal(stimuli_from_table(&x, &source, NULL, &e), 0);
+    assert_string_equal(x->text[1], "think");
+    assert_int_equal(x->n_extra, 3);
+    assert_string_equal(x->extra[0].name, "column1");
+    assert_null(x->condition);
+    assert_int_equal(stimuli_use_condition(x, "class", &e), 0);
+    assert_string_equal(x->condition[1], "verb");
+    assert_int_equal(stimuli_use_condition(x, "condition", &e), 0);
+    assert_int_equal(stimuli_use_condition(x, "clas", &e), -1);
+    assert_says(e, "no column 'clas'; beside condition there are: column1 category class");
+    stimuli_free(x);
+}
+
+/* The ten tables, two rows each; the last row of the last one is given. */
+static const char *localizer(const char *last)
+{
+    char name[64], text[600];
+    for (int k = 0; k < 10; k++) {
+        snprintf(name, sizeof name, "langloc_fmri_run%d_stim_set%d.csv", k / 5 + 1, k % 5 + 1);
+        snprintf(text, sizeof text,
+                 "stim1,stim2,stim3,stim4,stim5,stim6,stim7,stim8,stim9,stim10,stim11,stim12,stim13,stim14\n"
+                 "1,THE,DOG,THAT,WE,SAW,RAN,OVER,A,HILL,TO,ITS,OWNER%d,S\n%s\n",
+                 k, k == 9 ? last : "1,BLA,FRO,TIV,MUP,SOG,DAF,REB,LIT,NUX,VOM,GAP,SEF,N");
+        test_write(name, text);
+    }
+    static char folder[512];
+    snprintf(folder, sizeof folder, "%s", test_path("langloc_fmri_run1_stim_set1.csv"));
+    *strrchr(folder, '/') = 0;
+    return folder;
+}
+
+static void the_published_localizer_is_read_from_its_ten_tables(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    stimuli *x = NULL;
+    assert_int_equal(stimuli_from_langloc(&x, localizer("2,BLA,FRO,TIV,MUP,SOG,DAF,REB,LIT,NUX,VOM,GAP,SEF,N"), &e), 0);
+    assert_int_equal(x->n, 20);
+    assert_string_equal(x->text[2], "the dog that we saw ran over a hill to its owner1");
+    assert_string_equal(x->id[19], "run2.set5.N2");
+    assert_string_equal(x->condition[18], "S");
+    assert_string_equal(x->extra[0].value[19], "run2.set5");
+    stimuli_free(x);
+    assert_int_equal(stimuli_from_langloc(&x, localizer("2,BLA,FRO,TIV,MUP,SOG,DAF,REB,LIT,NUX,VOM,GAP,SEF,W"), &e), -1);
+    assert_says(e, "row 2: condition 'W', expected S or N");
+    assert_int_equal(stimuli_from_langloc(&x, localizer("2,BLA,FRO,,MUP,SOG,DAF,REB,LIT,NUX,VOM,GAP,SEF,N"), &e), -1);
+    assert_says(e, "row 2: word 3 is empty");
+    assert_int_equal(stimuli_from_langloc(&x, localizer("1,BLA,FRO,TIV,MUP,SOG,DAF,REB,LIT,NUX,VOM,GAP,SEF,S"), &e), -1);
+    assert_says(e, "run2.set5.S1 occurs twice");
+}
+
 static void ids_that_stand_twice_are_refused(void **state)
 {
     (void)state;
@@ -224,6 +282,8 @@ int main(void)
         cmocka_unit_test(overlapping_intervals_are_refused_with_both_names),
         cmocka_unit_test(a_textgrid_cut_short_is_refused),
         cmocka_unit_test(a_table_keeps_every_column_and_comes_back_from_a_file),
+        cmocka_unit_test(any_column_may_hold_the_text_or_the_condition),
+        cmocka_unit_test(the_published_localizer_is_read_from_its_ten_tables),
         cmocka_unit_test(ids_that_stand_twice_are_refused),
         cmocka_unit_test(words_are_placed_in_their_items_text_in_order),
         cmocka_unit_test(items_alike_but_for_one_word_share_a_group),
