@@ -66,6 +66,26 @@ int folds_inner(fold_scheme *out, const fold_scheme *outer, err *e);
 /* "contiguous:6,gap=10": what fold_scheme_parse reads. */
 void fold_scheme_text(const fold_scheme *s, char *text, size_t room);
 
+/* ---- NumPy's legacy generator and the folds drawn from it (num/legacy.c, num/legacy_folds.c; METHODS 0): replicate modes ---- */
+
+typedef struct { uint32_t word[624]; size_t at; bool has_normal; double normal; } legacy_rng;
+void legacy_start(legacy_rng *g, uint32_t seed);           /* RandomState(seed) */
+uint32_t legacy_word(legacy_rng *g);                       /* 32 bits */
+uint32_t legacy_up_to(legacy_rng *g, uint32_t most);       /* a whole number in [0, most], by masked rejection */
+double legacy_uniform(legacy_rng *g);                      /* random_sample: 53 bits of two words */
+double legacy_normal(legacy_rng *g);                       /* standard_normal: polar method, the second of a pair is kept */
+void legacy_shuffle(legacy_rng *g, size_t *p, size_t n);   /* n < 2^32 */
+void legacy_permutation(legacy_rng *g, size_t *p, size_t n); /* choice(n, k, replace=False): its first k */
+void legacy_choice(legacy_rng *g, size_t *out, size_t n, size_t k); /* choice(n, k), with replacement */
+/* fold [n] of each row; group and label texts are sorted by bytes. KFold(k, shuffle, seed); GroupKFold(k, shuffle, seed) of
+ * scikit-learn >= 1.6, without shuffle _sizes; StratifiedKFold(k, shuffle, seed), before_022: as before scikit-learn 0.22. */
+int legacy_kfold(int32_t *fold, size_t n, size_t k, uint32_t seed, err *e);
+int legacy_group_kfold(int32_t *fold, const char *const *group, size_t n, size_t k, uint32_t seed, err *e);
+int legacy_group_kfold_sizes(int32_t *fold, const char *const *group, size_t n, size_t k, err *e);
+int legacy_stratified(int32_t *fold, const char *const *label, size_t n, size_t k, uint32_t seed, bool before_022, err *e);
+/* ShuffleSplit(repeats, train_size, random_state): masks [repeats×n]; n_train = floor(train_share·n), the rest tested. */
+int legacy_shuffle_split(uint8_t *test, uint8_t *train, size_t n, size_t repeats, double train_share, uint32_t seed, err *e);
+
 /* ---- preparation of features and responses (num/prepare.c, num/highpass.c) ---- */
 
 /* X [n×d] -> delayed [n×(d·m)], delay-major; row i of block k is X[i - delay[k]] of the same run, zeros beyond (METHODS 3.2). */
@@ -172,6 +192,32 @@ int ridge_fit(const double *x, size_t n, size_t p, const double *y, size_t v, co
 /* Effective degrees of freedom sum s²/(s²+alpha) of the centred x [n×p] (the intercept not counted) and the hat matrix's
  * diagonal [n] (1/n of the intercept included; leave-one-out residuals divide by 1 - h, METHODS 3.6). hat may be NULL. */
 int ridge_hat(const double *x, size_t n, size_t p, double alpha, double *df, double *hat, err *e);
+/* Ridge with alpha by exact leave-one-out errors (num/loo_ridge.c; METHODS 3.6), sound for any alpha > 0 however small: one
+ * decomposition of the centred x [n×p] for any number of responses and alphas. Nothing is scaled. Free with loo_ridge_free. */
+typedef struct loo_ridge loo_ridge;
+int loo_ridge_new(loo_ridge **out, const double *x, size_t n, size_t p, err *e);
+/* mse [n_alphas×v]: mean squared error of the rows left out, of each column of y [n×v]. */
+int loo_ridge_errors(const loo_ridge *f, const double *y, size_t v, const double *alphas, size_t n_alphas, double *mse, err *e);
+/* The first alpha of the list wins unless a later one is better by more than 1e-12 (relative). */
+size_t loo_ridge_choose(const double *mse, size_t stride, size_t n_alphas);
+/* w [p×v] and b [v], an alpha a column; 0: least squares of minimum norm. */
+int loo_ridge_fit(const loo_ridge *f, const double *y, size_t v, const double *alpha, double *w, double *b, err *e);
+void loo_ridge_free(loo_ridge *f);
+
+/* What papers' code made of predictions (num/paper_scores.c; METHODS 3.13). */
+typedef enum { PAPER_NONE, PAPER_SCHRIMPF2021, PAPER_BRAINSCORE, PAPER_TUCKUTE2024, PAPER_HADIDI2025 } paper_rule;
+/* Their correlation of y and prediction: NaN of a constant (2021), 1e-8 in the norms so that it counts 0, 0 below an sd of 1e-7,
+ * 0 where the norm is at most 1e-5 of the mean. */
+double paper_r(paper_rule rule, const double *y, const double *prediction, size_t n, size_t stride);
+/* Brain-Score: median over neuroids in each fold, mean over folds; r [count×v]. */
+int paper_median_of_folds(double *score, const double *r, size_t count, size_t v, err *e);
+/* 2021: median over a subject's neuroids (NaN left out), median over subjects; the median absolute deviation over subjects. */
+int paper_median_of_subjects(double *score, double *deviation, const double *r, char *const *subject, size_t v, err *e);
+/* 1 - sum of sse / sum of sst about the training mean, over folds. */
+double paper_r2_out_of_sample(const double *sse, const double *sst, size_t count, size_t stride);
+/* Omega (METHODS 5.4) in per cent, clipped as there. */
+double paper_omega(double both, double llm, double simple);
+
 /* METHODS 3.9: r2 [2^sets] of the model of each subset (bit k: set k; r2[0] is not read) -> part [2^sets]: explained by exactly
  * the sets of the subset together. Parts may be negative; they sum to the R2 of all. */
 void variance_partition(double *part, const double *r2, size_t sets);
@@ -233,6 +279,32 @@ double pairwise_r(const double *y, size_t n, size_t subjects);
 /* r of each column of y [n×S] with the mean of the others; out [S]. The columns are not rescaled here. */
 int leave_one_out_r(const double *y, size_t n, size_t subjects, double *out, err *e);
 double explainable_variance(const double *y, size_t n, size_t repeats, err *e); /* METHODS 4.5, uncorrected; NaN on error */
+
+/* Least-squares v0 (1 - exp(-x/tau)), 0 <= v0 <= 1, tau > 0 (num/extrapolate.c; METHODS 4.1); weight NULL: 1. false and NaN: a y
+ * is not finite. tau means little where v0 is at a bound. */
+bool extrapolate_fit(const double *x, const double *y, const double *weight, size_t n, double *v0, double *tau, double *sse);
+/* Of n fits (NaN left out): the first x of 0..998 at which the median curve grows by less than .0005 (SIZE_MAX: none), and how far
+ * the 2.5 and 97.5 percentiles of the curves there lie below and above center. */
+int extrapolate_interval(const double *v0, const double *tau, size_t n, double center, size_t *endpoint, double *below, double *above, err *e);
+
+/* ---- similarity of representations (num/similarity.c; METHODS 5.11, 5.12) ---- */
+typedef enum { RDM_CORRELATION, RDM_COSINE, RDM_EUCLIDEAN, RDM_SQEUCLIDEAN } rdm_kind;
+/* Dissimilarities of the rows of x [n×p], the upper triangle row by row [n(n-1)/2]; 1 - r of a constant row is NaN. */
+void rdm(double *out, rdm_kind kind, const double *x, size_t n, size_t p);
+double kendall_a(const double *a, const double *b, size_t n);
+int rank_cosine(const double *a, const double *b, size_t n, double *out, err *e);
+void gram_linear(double *k, const double *x, size_t n, size_t p);
+/* exp(-d²/(2 s²)), s² the median of the squared distances that are not 0. */
+int gram_rbf(double *k, const double *x, size_t n, size_t p, err *e);
+int hsic(const double *k, const double *l, size_t n, double *out, err *e);          /* sum of HKH ∘ HLH */
+int hsic_unbiased(const double *k, const double *l, size_t n, double *out, err *e); /* n >= 4; may be negative */
+/* HSIC(K,L)/sqrt(HSIC(K,K)·HSIC(L,L)); NaN where a norm is not positive. */
+int cka(const double *k, const double *l, size_t n, bool unbiased, double *out, err *e);
+
+/* OASM (num/oasm.c; METHODS 3.12): out [n×n], the identity smoothed along columns within each block (rows with equal block[i], in
+ * order; NULL: one). sigma 0 is the identity. Rows further apart than 2·radius samples share no column. */
+size_t oasm_radius(double sigma);
+int oasm_features(double *out, const int32_t *block, size_t n, double sigma, err *e);
 
 /* ---- series: responses as a fold sees them (num/series.c; METHODS 3.4, 3.5, CONTRACT "Encoding rules") ---- */
 

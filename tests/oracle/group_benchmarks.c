@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* oracles/benchmarks: arithmetic of ceilings. What Brain-Score, H25 and T24 did is checked when their replicate modes
- * are built. */
+/* oracles/benchmarks: arithmetic of ceilings. What papers' code computes is in group_papers.c. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,16 +10,21 @@
 
 static const double RELATIVE = 1e-9;
 
-static double *numbers(store *s, oracle_result *r, const char *name)
+double *benchmark_numbers(store *s, oracle_result *r, const char *name, size_t *count)
 {
     double *out = NULL;
-    size_t count = 0;
     err e = { 0 };
-    if (store_read_f8(s, name, &out, &count, &e)) {
+    if (store_read_f8(s, name, &out, count, &e)) {
         oracle_end(r, ORACLE_UNREADABLE, "%s: %s", name, e.text);
         return NULL;
     }
     return out;
+}
+
+static double *numbers(store *s, oracle_result *r, const char *name)
+{
+    size_t count;
+    return benchmark_numbers(s, r, name, &count);
 }
 
 /* The case's main array and its three dimensions. */
@@ -230,30 +234,19 @@ static const struct {
     { "isc", check_isc },
 };
 
-static const struct {
-    const char *head, *missing;
-} later[] = {
-    { "metrics_", "Brain-Score's linear predictivity and its splits (--mode replicate:brainscore) are not built" },
-    { "numpy_legacy_rng", "NumPy's legacy generator (replicate modes) is not built" },
-    { "ceiling_", "the extrapolated ceiling (--method extrapolate) is not built" },
-    { "tuckute2024_", "--mode replicate:tuckute2024 is not built" },
-    { "hadidi2025_", "--mode replicate:hadidi2025 and OASM are not built" },
-    { "rsa_cka", "similarity (RSA, CKA) is not built" },
-};
-
 oracle_status check_benchmarks(const oracle_case *c, oracle_result *r)
 {
     if (str_begins(c->name, "hrf")) return check_hrf(c, r);
     store *s = NULL;
     err e = { 0 };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    bool known = false;
+    if (store_open(&s, c->path, NULL, &e)) return oracle_end(r, ORACLE_UNREADABLE, "%s", e.text);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases && !known; i++)
         if (str_same(cases[i].name, c->name)) {
-            if (store_open(&s, c->path, NULL, &e)) return oracle_end(r, ORACLE_UNREADABLE, "%s", e.text);
             cases[i].check(s, r);
-            store_close(s);
-            return r->status;
+            known = true;
         }
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (str_begins(c->name, later[i].head)) return oracle_end(r, ORACLE_SKIP, "%s", later[i].missing);
-    return oracle_end(r, ORACLE_SKIP, "%s: no such kind of benchmark", c->name);
+    if (!known && !check_paper(c, s, r)) oracle_end(r, ORACLE_SKIP, "%s: no such kind of benchmark", c->name);
+    store_close(s);
+    return r->status;
 }

@@ -4,6 +4,7 @@
 #define BROCA_ORACLE_H
 
 #include "broca/base.h"
+#include "broca/store.h"
 
 typedef struct {
     const char *path;    /* the case: a folder or an .h5 file */
@@ -39,6 +40,10 @@ oracle_status check_ridge_more(const oracle_case *c, oracle_result *r); /* calle
 oracle_status check_stats(const oracle_case *c, oracle_result *r);
 oracle_status check_hrf(const oracle_case *c, oracle_result *r); /* called by check_benchmarks */
 oracle_status check_benchmarks(const oracle_case *c, oracle_result *r);
+/* Shared by the files of the group benchmarks: an array, NULL and ORACLE_UNREADABLE without it; a case of papers' code, false
+ * where it is none. */
+double *benchmark_numbers(store *s, oracle_result *r, const char *name, size_t *count);
+bool check_paper(const oracle_case *c, store *s, oracle_result *r);
 oracle_status check_moran(const oracle_case *c, oracle_result *r);
 oracle_status check_readout_smoothing(const oracle_case *c, oracle_result *r);
 oracle_status check_clusters(const oracle_case *c, oracle_result *r);
