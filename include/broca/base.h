@@ -161,6 +161,11 @@ enum {
     RNG_NULL = 11,          /* lags of rotated responses (rotation, run, try) */
     RNG_CORPUS = 41,        /* shuffle of documents that chooses those for validation */
     RNG_SAMPLE = 50,        /* sampled continuations (position, 0, 0) */
+    RNG_SIGN_FLIPS = 65,    /* (draw, word of 32 subjects, 0) */
+    RNG_PHASES = 66,        /* phases of surrogates (surrogate, run, frequency) */
+    RNG_NULL_GROUPS = 67,   /* permuted groups of items (place, permutation, class) */
+    RNG_STUDIES = 68,       /* simulated studies of power and calibration (number, subject or column, study) */
+    RNG_RESAMPLE = 69,      /* crossed bootstrap (draw, place, 0 subjects, 1 blocks) */
     RNG_SIM_FEATURES = 20, RNG_SIM_WEIGHTS = 21, RNG_SIM_NOISE = 22, RNG_SIM_TEXT = 23, RNG_SIM_MOTION = 24
     /* 101-109: stimuli/langloc-broca; 111-119: stimuli/simulated-story (their own programs) */
 };

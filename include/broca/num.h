@@ -268,6 +268,48 @@ double normal_quantile(double p);
 double gamma_density(double x, double shape, double scale);
 double gamma_distribution(double x, double shape, double scale);
 
+/* ---- inference (num/bootstrap.c, jackknife.c, permutation.c, surrogate.c; METHODS 5.6-5.9) ---- */
+
+typedef struct { double lo, hi; } interval;
+/* Of n ascending resampled values; level .95. */
+interval interval_percentile(double *sorted, size_t n, double level);
+interval interval_basic(double theta, double *sorted, size_t n, double level);
+interval interval_t(const double *x, size_t n, double level); /* of the mean */
+double normal_distribution(double z);
+/* a of METHODS 5.6 from the values with one subject left out; NaN if they are all equal. */
+double jackknife_acceleration(const double *left_out, size_t n);
+typedef struct { interval bounds; double z0, acceleration, level_lo, level_hi; bool flat; } bca_interval;
+/* flat: all draws are equal, bounds are theta (SciPy: NaN). */
+bca_interval interval_bca(double theta, double *sorted, size_t n, double acceleration, double level);
+
+double jackknife_variance(const double *left_out, size_t m, size_t stride);
+/* What the crossed jackknife is made of. Single subjects: v_subjects = var(theta_s)/S, mean_v_blocks over subjects of their own
+ * block variance. Group: v_subjects by leaving subjects out, mean_v_blocks of the groups without one subject. subjects 0 or 1:
+ * blocks alone. */
+typedef struct {
+    double theta, v_subjects, v_blocks, mean_v_blocks;
+    size_t subjects, blocks;
+    bool group;
+} crossed_sample;
+typedef struct { interval bounds; double v, v_subjects, v_blocks, v_both, dof; bool flat; } crossed_interval;
+crossed_interval interval_crossed(const crossed_sample *c, double level);
+
+/* (1 + #{null at least as extreme})/(1 + n), ties count; NaN observed: NaN. null has a stride. */
+double permutation_p(double observed, const double *null, size_t n, size_t stride, tail which);
+double permutation_z(double observed, const double *null, size_t n, size_t stride); /* ddof 1 */
+/* Family-wise by the maximum over the m columns: observed [m], null [n×m]. */
+int permutation_max_p(double *p, const double *observed, size_t m, const double *null, size_t n, err *e);
+/* Mean of x over all 2^n sign flips (n <= 20, else NaN), identity included: p = share at least as extreme. */
+double sign_flip_p(const double *x, size_t n, tail which);
+double sign_flip_random_p(const double *x, size_t n, tail which, size_t draws, uint64_t seed); /* stream RNG_SIGN_FLIPS */
+/* Rotation within runs (numbered by first appearance): after it, row i holds what stood at from[i]. lag [runs]. */
+int rotation_rows(size_t *from, const int32_t *run, size_t n, const size_t *lag, err *e);
+/* phase [n/2+1]: added to the phase of each frequency but 0 and the highest of an even n; h [n] is the circular kernel of that. */
+int phase_kernel(double *h, size_t n, const double *phase, err *e);
+int phase_convolve(double *out, const double *y, size_t n, size_t v, const double *phase, err *e); /* y, out [n×v]: one run */
+/* Surrogate `number` of y [n×v], run by run, uniform phases of stream RNG_PHASES, the same for all columns. */
+int phase_surrogate(double *out, const double *y, size_t n, size_t v, const int32_t *run, uint64_t seed, uint32_t number, err *e);
+
 /* ---- noise ceilings' arithmetic (num/reliability.c; METHODS 4) ---- */
 double spearman_brown(double r, double times);
 /* METHODS 4.3: d [n items × R]; NaN allowed. Returns NC as correlation for a mean of m; also variances when not NULL. */
