@@ -270,15 +270,15 @@ double gamma_distribution(double x, double shape, double scale);
 
 /* ---- inference (num/bootstrap.c, jackknife.c, permutation.c, surrogate.c; METHODS 5.6-5.9) ---- */
 
-typedef struct { double lo, hi; } interval;
+typedef struct { double lo, hi; } limits;
 /* Of n ascending resampled values; level .95. */
-interval interval_percentile(double *sorted, size_t n, double level);
-interval interval_basic(double theta, double *sorted, size_t n, double level);
-interval interval_t(const double *x, size_t n, double level); /* of the mean */
+limits interval_percentile(double *sorted, size_t n, double level);
+limits interval_basic(double theta, double *sorted, size_t n, double level);
+limits interval_t(const double *x, size_t n, double level); /* of the mean */
 double normal_distribution(double z);
 /* a of METHODS 5.6 from the values with one subject left out; NaN if they are all equal. */
 double jackknife_acceleration(const double *left_out, size_t n);
-typedef struct { interval bounds; double z0, acceleration, level_lo, level_hi; bool flat; } bca_interval;
+typedef struct { limits bounds; double z0, acceleration, level_lo, level_hi; bool flat; } bca_interval;
 /* flat: all draws are equal, bounds are theta (SciPy: NaN). */
 bca_interval interval_bca(double theta, double *sorted, size_t n, double acceleration, double level);
 
@@ -291,7 +291,7 @@ typedef struct {
     size_t subjects, blocks;
     bool group;
 } crossed_sample;
-typedef struct { interval bounds; double v, v_subjects, v_blocks, v_both, dof; bool flat; } crossed_interval;
+typedef struct { limits bounds; double v, v_subjects, v_blocks, v_both, dof; bool flat; } crossed_interval;
 crossed_interval interval_crossed(const crossed_sample *c, double level);
 
 /* (1 + #{null at least as extreme})/(1 + n), ties count; NaN observed: NaN. null has a stride. */

@@ -4,22 +4,22 @@
 
 #include <math.h>
 
-interval interval_percentile(double *sorted, size_t n, double level)
+limits interval_percentile(double *sorted, size_t n, double level)
 {
     double tail_share = (1 - level) / 2;
-    return (interval){ quantile_f8(sorted, n, tail_share), quantile_f8(sorted, n, 1 - tail_share) };
+    return (limits){ quantile_f8(sorted, n, tail_share), quantile_f8(sorted, n, 1 - tail_share) };
 }
 
-interval interval_basic(double theta, double *sorted, size_t n, double level)
+limits interval_basic(double theta, double *sorted, size_t n, double level)
 {
-    interval p = interval_percentile(sorted, n, level);
-    return (interval){ 2 * theta - p.hi, 2 * theta - p.lo };
+    limits p = interval_percentile(sorted, n, level);
+    return (limits){ 2 * theta - p.hi, 2 * theta - p.lo };
 }
 
-interval interval_t(const double *x, size_t n, double level)
+limits interval_t(const double *x, size_t n, double level)
 {
     double mean = mean_f8(x, n), half = n < 2 ? NAN : t_quantile((1 + level) / 2, (double)n - 1) * sqrt(variance_f8(x, n, 1) / (double)n);
-    return (interval){ mean - half, mean + half };
+    return (limits){ mean - half, mean + half };
 }
 
 double normal_distribution(double z)
@@ -59,6 +59,6 @@ bca_interval interval_bca(double theta, double *sorted, size_t n, double acceler
     if (b.flat || isnan(a)) return b;
     b.level_lo = normal_distribution(b.z0 + (b.z0 - z) / (1 - a * (b.z0 - z)));
     b.level_hi = normal_distribution(b.z0 + (b.z0 + z) / (1 - a * (b.z0 + z)));
-    b.bounds = (interval){ quantile_f8(sorted, n, b.level_lo), quantile_f8(sorted, n, b.level_hi) };
+    b.bounds = (limits){ quantile_f8(sorted, n, b.level_lo), quantile_f8(sorted, n, b.level_hi) };
     return b;
 }

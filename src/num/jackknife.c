@@ -29,6 +29,6 @@ crossed_interval interval_crossed(const crossed_sample *c, double level)
     }
     x.flat = x.v == 0;
     double half = x.flat ? 0 : t_quantile((1 + level) / 2, x.dof) * sqrt(x.v);
-    x.bounds = (interval){ c->theta - half, c->theta + half };
+    x.bounds = (limits){ c->theta - half, c->theta + half };
     return x;
 }

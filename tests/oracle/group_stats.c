@@ -486,7 +486,7 @@ static void check_interval(store *s, oracle_result *r, const char *name, statist
     }
     double se = sqrt(variance_f8(made, RESAMPLES, 1));
     qsort(made, RESAMPLES, sizeof *made, by_value);
-    interval percentile = interval_percentile(made, RESAMPLES, .95), basic = interval_basic(theta, made, RESAMPLES, .95);
+    limits percentile = interval_percentile(made, RESAMPLES, .95), basic = interval_basic(theta, made, RESAMPLES, .95);
     bca_interval bca = interval_bca(theta, made, RESAMPLES, jackknife_acceleration(left, SAMPLE), .95);
     double pair[2] = { percentile.lo, percentile.hi }, other[2] = { basic.lo, basic.hi }, levels[2] = { bca.level_lo, bca.level_hi };
     double bounds[2] = { bca.bounds.lo, bca.bounds.hi }, same[2] = { theta, theta };
@@ -510,7 +510,7 @@ static void check_intervals(store *s, oracle_result *r)
     err e = { 0 };
     if (store_read_u1(s, "/resamples", &draw, &n, &e) || n != RESAMPLES * SAMPLE) oracle_end(r, ORACLE_UNREADABLE, "/resamples");
     else if (x && y && tied && want) {
-        interval t = interval_t(x, SAMPLE, .95);
+        limits t = interval_t(x, SAMPLE, .95);
         double bounds[2] = { t.lo, t.hi };
         for (size_t i = 0; i < SAMPLE; i++) constant[i] = 2;
         oracle_near(r, "t interval", bounds, want, 2, 0, RELATIVE);
