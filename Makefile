@@ -23,7 +23,7 @@ OPTIMISE = $(if $(VARIANT),$(OPTIMISE.$(VARIANT)),-O2 -g)
 CFLAGS   ?=
 WARNINGS  = -Wall -Wextra -Wconversion -Wshadow -Wvla
 ALLCFLAGS = -std=c11 -D_GNU_SOURCE -fopenmp -ffp-contract=off -fno-strict-aliasing $(OPTIMISE) $(WARNINGS) -Iinclude $(CFLAGS)
-PKG       = hdf5 libcjson libpcre2-8 libutf8proc popt nettle zlib
+PKG       = hdf5 libcjson libpcre2-8 libutf8proc popt nettle zlib expat
 PKGCFLAGS = $(shell pkg-config --cflags hdf5 libcjson | sed 's/-I/-isystem /g')
 LIBS      = $(shell pkg-config --libs $(PKG)) -lcsv -lgsl -lopenblas -lm
 ALLLDFLAGS = -fopenmp $(OPTIMISE) -Wl,--as-needed $(LDFLAGS)
@@ -59,7 +59,7 @@ help:
 ## make install            PREFIX=/usr/local DESTDIR=
 
 PACKAGES = gcc make pkg-config libgsl-dev libhdf5-dev libcsv-dev libopenblas-dev libcjson-dev libpcre2-dev \
-           libutf8proc-dev libpopt-dev zlib1g-dev nettle-dev librandom123-dev libcmocka-dev curl ca-certificates xz-utils util-linux
+           libutf8proc-dev libpopt-dev zlib1g-dev libexpat1-dev nettle-dev librandom123-dev libcmocka-dev curl ca-certificates xz-utils util-linux
 deps:
 	@missing=""; for p in $(PACKAGES); do \
 	  dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \

@@ -345,7 +345,7 @@ fi
 
 each_library_has_its_one_place() {
     for pair in hdf5.h:src/store/hdf5_store.h csv.h:src/store/table.c cJSON.h:src/store/json.c cblas.h:src/num/blas.c \
-        popt.h:src/base/options.c; do
+        popt.h:src/base/options.c zlib.h:src/store/zstream.c expat.h:src/store/gifti.c; do
         found=$(cd "$project" && grep -rlE "#[ ]*include[ ]*[<\"]([^>\"]*/)?${pair%%:*}[>\"]" include src stages | tr '\n' ' ')
         [ "$found" = "${pair#*:} " ] || { echo "${pair%%:*} is included by: $found"; return 1; }
     done

@@ -40,6 +40,8 @@ violations() (
             line("report", 6); line("stages", 7)
             of["activations"] = "model" # a header on the line of model: reads and writes the kind that line 5 shares
             of["corpus"] = "train" # token files and tokenizer training
+            of["volume"] = "store" # images of others
+            of["glm"] = "localize" # linear models of runs and of groups
         }
         NR == FNR { exists[$0] = 1; files++; next }
         {
