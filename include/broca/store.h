@@ -22,7 +22,7 @@ void atomic_abandon(atomic *a);                           /* removes the tempora
 int atomic_write(const char *path, const void *bytes, size_t n, err *e);
 /* Reads a whole file (malloc'ed, NUL-terminated beyond *n); ERR_INPUT if it does not exist or is larger than limit. */
 int file_read(char **out, size_t *n, const char *path, size_t limit, err *e);
-/* The same, unpacked where the file is a gzip one; limit counts unpacked bytes, too (store/gzip.c). */
+/* The same, unpacked where the file is a gzip one; limit counts unpacked bytes, too (store/zstream.c). */
 int file_read_unpacked(char **out, size_t *n, const char *path, size_t limit, err *e);
 bool file_exists(const char *path);
 int folder_make(const char *path, err *e); /* with parents */

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
+#include "broca/store.h"
+
 struct zstream {
     gzFile file;
     char *path;
@@ -58,8 +60,9 @@ static int damaged(zstream *z, size_t wanted, err *e)
     const char *why = gzerror(z->file, &code);
     if (code == Z_ERRNO) return err_system(e, "%s cannot be read", z->path);
     if (code == Z_DATA_ERROR || code == Z_MEM_ERROR || code == Z_STREAM_ERROR)
-        return err_set(e, ERR_INPUT, "%s: the compressed stream is damaged after byte %zu (%s)", z->path, z->at, why);
-    err_set(e, ERR_INPUT, "%s ends after byte %zu%s, %zu more are expected", z->path, z->at, z->plain ? "" : " of what it packs", wanted);
+        return err_set(e, ERR_INPUT, "%s: damaged gzip data after %zu unpacked bytes (%s)", z->path, z->at, why);
+    if (z->plain) err_set(e, ERR_INPUT, "%s ends after byte %zu, %zu more are expected", z->path, z->at, wanted);
+    else err_set(e, ERR_INPUT, "%s: damaged gzip data: they end too early, after %zu unpacked bytes", z->path, z->at);
     return err_hint(e, "the file is cut short: copy it again");
 }
 
@@ -104,6 +107,43 @@ void zstream_close(zstream *z)
     if (z->file) gzclose(z->file);
     free(z->path);
     free(z);
+}
+
+/* Everything that is left, at most limit bytes. */
+static int read_rest(zstream *z, buffer *b, size_t limit, err *e)
+{
+    char piece[16384];
+    int got, code;
+    while ((got = gzread(z->file, piece, sizeof piece)) > 0) {
+        z->at += (size_t)got;
+        if (z->at > limit) return err_set(e, ERR_INPUT, "%s: more than %zu bytes when unpacked", z->path, limit);
+        buffer_add(b, piece, (size_t)got);
+    }
+    gzerror(z->file, &code);
+    if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) return damaged(z, 1, e);
+    return buffer_ok(b, e);
+}
+
+int file_read_unpacked(char **out, size_t *n, const char *path, size_t limit, err *e)
+{
+    zstream *z = NULL;
+    buffer b = { 0 };
+    char *bytes = NULL;
+    if (file_read(&bytes, n, path, limit, e)) return -1;
+    if (*n < 2 || memcmp(bytes, "\x1f\x8b", 2) != 0) {
+        *out = bytes;
+        return 0;
+    }
+    free(bytes);
+    buffer_text(&b, ""); /* one byte at least, though nothing may be packed */
+    int status = zstream_open(&z, path, e) || read_rest(z, &b, limit, e) ? -1 : 0;
+    zstream_close(z);
+    if (status) free(b.at);
+    else {
+        *out = b.at;
+        *n = b.size;
+    }
+    return status;
 }
 
 int zstream_unpack(void *out, size_t n, const void *packed, size_t n_packed, err *e)
