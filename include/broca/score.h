@@ -3,18 +3,36 @@
  *
  * Rows (scores.tsv, and the columns below /row of kind `scores`):
  *   model       NAME of the feature set; "baseline"; a group of seeds "untrained" for untrained.s1, untrained.s2, ...
- *   layer       "nested": in every outer fold the layer with the best inner score averaged over the subject's neuroids;
- * a tap's name for the layer curve (or for --layer NAME); "" for the baseline kind        plain (the model alone),
- * joint (baseline + model), baseline target      group, single roi         a ROI; "mean": the mean time course of
- * --add-mean; "average": the average of the ROIs' scores, without "mean" subject     "group"; a subject; "all": over
- * subjects measure     r (mean over folds), r2 (pooled, about training means), delta_r, delta_r2 (joint - baseline)
+ *   layer       "nested": in every outer fold the layer with the best inner score averaged over the subject's neuroids; a tap's
+ *               name for the layer curve (or for --layer NAME); "" for the baseline
+ *   kind        plain (the model alone), joint (baseline + model), baseline
+ *   target      group, single
+ *   roi         a ROI; "mean": the mean time course of --add-mean; "average": the average of the ROIs' scores, without "mean"
+ *   subject     "group"; a subject; "all": over subjects
+ *   measure     r (mean over folds), r2 (pooled, about training means), delta_r, delta_r2 (joint - baseline)
  *   value       constant predictions count as r = 0 (attribute n_nan)
  *   ceiling     of the same target; of r, or squared for r2; single subjects: c_s/sqrt(rho_(S-1)); NaN if there is none
- *   normalised  value/ceiling, aggregated first, then divided, over the ROIs that have a ceiling; NaN if none, or if
- * fewer than 10 subjects leave the agreement in doubt (lower bound of the mean r <= .05) lo, hi, p   NaN until
- * intervals and nulls are stored by encode; for a group of seeds lo and hi are the range over seeds n           subject
- * rows: neuroids; "all": subjects; a group of seeds: seeds interval    what lo and hi are: "none", "t over subjects, this stimulus", "range over seeds"
- *   units, baseline   what the encoding says about them */
+ *   normalised  value/ceiling, aggregated first, then divided, over the ROIs that have a ceiling; NaN if none, or if fewer than
+ *               10 subjects leave the agreement in doubt (lower bound of the mean r <= .05)
+ *   lo, hi      95 % interval of `interval` (METHODS 5.6); NaN without one. For a group of seeds the range over seeds
+ *   interval    what lo and hi are: "crossed jackknife, new subjects and stimuli" (refitted; of a group its subjects are left out
+ *               one by one), "jackknife over blocks, this subject", "jackknife over blocks" (one pooled target), "crossed BCa, new
+ *               subjects and stimuli, training variance not included", "t over subjects, this stimulus", "range over seeds",
+ *               "none"; ", no variance" is added where the width is 0
+ *   bca_lo, bca_hi  the crossed bootstrap (BCa, 10,000 draws, not refitted) beside the jackknife: rows over subjects, nested
+ *   p           of the null that encode refitted (layer, alpha and gamma chosen anew in each): of r and r2 against rotated
+ *               (permuted, randomised) responses, of delta_r and delta_r2 by Freedman and Lane; one-sided, (1 + #)/(1 + N)
+ *   null        which: "circular:199" ...; "" without one
+ *   null_mean   mean of the null values (a band of noise has a Delta R2 < 0: value - null_mean says what is gained beyond that)
+ *   p_max, q    p by the maximum over the family, and p adjusted by Benjamini and Hochberg within it; attribute `family`: "roi":
+ *               the ROIs of one model, layer, kind, target, subject and measure (without their average)
+ *   p_t, p_flip rows over subjects: two-sided t and sign flips of the subjects' values: they test "the mean is not 0 for this
+ *               stimulus", not "unrelated to the responses"
+ *   n           subject rows: neuroids; "all": subjects; a group of seeds: seeds
+ *   units, baseline   what the encoding says about them
+ *
+ * Null values of rows, for drawing: /null/row i8 [K] numbers of rows (nested layer; group, or over subjects), /null/value f8
+ * [K×N]. */
 #ifndef BROCA_SCORE_H
 #define BROCA_SCORE_H
 
@@ -33,8 +51,8 @@ typedef struct {
 } score_options;
 
 typedef struct {
-    const char *model, *layer, *kind, *target, *roi, *subject, *measure, *interval, *units, *baseline;
-    double value, ceiling, normalised, lo, hi, p;
+    const char *model, *layer, *kind, *target, *roi, *subject, *measure, *interval, *null, *units, *baseline;
+    double value, ceiling, normalised, lo, hi, bca_lo, bca_hi, p, null_mean, p_max, q, p_t, p_flip;
     size_t n;
 } score_row;
 

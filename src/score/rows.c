@@ -20,7 +20,7 @@ int score_add(scores *out, const score_row *row, err *e)
     score_row *to = &out->rows[out->n_rows];
     *to = *row;
     const char **texts[] = { &to->model,   &to->layer,   &to->kind,     &to->target, &to->roi,
-                             &to->subject, &to->measure, &to->interval, &to->units,  &to->baseline };
+                             &to->subject, &to->measure, &to->interval, &to->null,   &to->units,  &to->baseline };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!(*texts[i] = keep(out, *texts[i], e))) return -1;
     out->n_rows++;
@@ -177,11 +177,19 @@ int score_rows(scores *out, const encoding *x, const ceiling_file *c, const scor
                   .measure = label->measure,
                   .target = x->group ? "group" : "single",
                   .interval = "none",
+                  .null = "",
                   .units = x->units,
                   .baseline = str_same(label->kind, "plain") ? "" : x->baseline,
                   .lo = NAN,
                   .hi = NAN,
-                  .p = NAN },
+                  .bca_lo = NAN,
+                  .bca_hi = NAN,
+                  .p = NAN,
+                  .null_mean = NAN,
+                  .p_max = NAN,
+                  .q = NAN,
+                  .p_t = NAN,
+                  .p_flip = NAN },
                 label->squared };
     if (!cell || !count) goto done;
     if (how == AGGREGATE_POOLED) {

@@ -70,6 +70,8 @@ static score_row summarise(const entry *list, size_t n)
     row.normalised = ratios / (double)n;
     row.n = n;
     row.interval = "range over seeds";
+    row.null = "";
+    row.bca_lo = row.bca_hi = row.p = row.null_mean = row.p_max = row.q = row.p_t = row.p_flip = NAN;
     return row;
 }
 
