@@ -26,6 +26,10 @@ ALLCFLAGS = -std=c11 -D_GNU_SOURCE -fopenmp -ffp-contract=off -fno-strict-aliasi
 PKG       = hdf5 libcjson libpcre2-8 libutf8proc popt nettle zlib expat
 PKGCFLAGS = $(shell pkg-config --cflags hdf5 libcjson | sed 's/-I/-isystem /g')
 LIBS      = $(shell pkg-config --libs $(PKG)) -lcsv -lgsl -lopenblas -lm
+# oneDNN 2 where its header is (ONEDNN= builds without): quicker screening of alphas, the same results.
+ONEDNN ?= $(shell printf '\043include <oneapi/dnnl/dnnl_version.h>\n\043if DNNL_VERSION_MAJOR != 2\n\043error\n\043endif\n' | \
+            $(CC) -E - >/dev/null 2>&1 && echo yes)
+LIBS     += $(if $(ONEDNN),-ldnnl)
 ALLLDFLAGS = -fopenmp $(OPTIMISE) -Wl,--as-needed $(LDFLAGS)
 
 LIBSRC   := $(sort $(wildcard src/*/*.c src/*/*/*.c))
@@ -58,7 +62,7 @@ help:
 ## make asan test          the tests under AddressSanitizer and UBSan (also: tsan, coverage)
 ## make install            PREFIX=/usr/local DESTDIR=
 
-PACKAGES = gcc make pkg-config libgsl-dev libhdf5-dev libcsv-dev libopenblas-dev libcjson-dev libpcre2-dev \
+PACKAGES = gcc make pkg-config libgsl-dev libhdf5-dev libcsv-dev libopenblas-dev libdnnl-dev libcjson-dev libpcre2-dev \
            libutf8proc-dev libpopt-dev zlib1g-dev libexpat1-dev nettle-dev librandom123-dev libcmocka-dev curl ca-certificates xz-utils util-linux
 deps:
 	@missing=""; for p in $(PACKAGES); do \
@@ -86,6 +90,8 @@ $(BUILD)/src/store/build.o: $(BUILD)/commit.stamp
 $(BUILD)/src/store/build.o: ALLCFLAGS += -DBROCA_COMMIT='"$(COMMIT)"'
 .PHONY: FORCE
 FORCE:
+
+$(BUILD)/src/num/packed.o: ALLCFLAGS += $(if $(ONEDNN),-DBROCA_ONEDNN)
 
 $(BUILD)/libbroca.a: $(LIBOBJ)
 	rm -f $@ && ar rcs $@ $^

@@ -13,7 +13,7 @@ extern "C" {
 /* ---- BLAS and LAPACK seam (num/blas.c: the only place that includes cblas.h; LAPACK by its Fortran names) ---- */
 
 void blas_start(void);           /* one thread inside the library, whatever OPENBLAS_NUM_THREADS says; call once */
-const char *blas_name(void);     /* "OpenBLAS 0.3.21 (pthread), core SkylakeX" */
+const char *blas_name(void);     /* "OpenBLAS 0.3.21 (pthread), core SkylakeX; oneDNN 2.6.3" */
 /* c [m×n] = alpha·op(a)·op(b) + beta·c, row-major, leading dimensions in elements. */
 void gemm_f4(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b,
              size_t ldb, float beta, float *c, size_t ldc);
@@ -25,10 +25,41 @@ int inverse_positive(size_t n, double *a, err *e);
 int solve_positive(size_t n, double *a, size_t m, double *b, err *e);
 int cholesky(size_t n, double *a, err *e);
 void cholesky_solve(size_t n, const double *factor, size_t m, double *b);
+/* The same three in fp32. */
+int inverse_positive_f4(size_t n, float *a, err *e);
+int cholesky_f4(size_t n, float *a, err *e);
+void cholesky_solve_f4(size_t n, const float *factor, size_t m, float *b);
 /* Eigen-decomposition of the symmetric a [n×n]: values ascending in w; on return ROW i of a is the i-th eigenvector. */
 int eigen_symmetric(size_t n, double *a, double *w, err *e);
 /* Thin SVD of a [m×n] (destroyed): u [m×r], s [r] falling, vt [r×n], r = min(m,n). */
 int svd_thin(size_t m, size_t n, double *a, double *u, double *s, double *vt, err *e);
+
+/* ---- products with an operand that is packed once (num/packed.c): oneDNN where it is built in, else OpenBLAS ---- */
+
+typedef enum { PACKED_F4, PACKED_BF16 } packed_kind;
+typedef struct packed packed;
+const char *packed_name(void);     /* "; oneDNN 2.6.3" or "" */
+bool packed_has(packed_kind kind); /* BF16: built with oneDNN, on a processor that multiplies bf16 */
+/* b [n×k] packed for y [m×n] = x [m×k] · b', m fixed; b is read, not kept. BF16: x and b rounded to bf16, sums in fp32. */
+int packed_new(packed **out, packed_kind kind, size_t m, const float *b, size_t n, size_t k, err *e);
+/* x [m×k] float, or uint16_t (bf16_round). Single-threaded; calls on one `packed` may run side by side. */
+int packed_product(const packed *p, const void *x, float *y, err *e);
+size_t packed_bytes(const packed *p);
+void packed_free(packed *p);
+/* The same by three loops. */
+void packed_reference(float *y, const float *x, const float *b, size_t m, size_t n, size_t k, packed_kind kind);
+/* Rounded to nearest, ties to even; no NaN. */
+static inline uint16_t bf16_of(float x)
+{
+    union { float f; uint32_t u; } bits = { x };
+    return (uint16_t)((bits.u + 0x7fff + ((bits.u >> 16) & 1)) >> 16);
+}
+static inline float bf16_value(uint16_t x)
+{
+    union { uint32_t u; float f; } bits = { (uint32_t)x << 16 };
+    return bits.f;
+}
+void bf16_round(uint16_t *out, const float *x, size_t n);
 
 /* ---- folds (num/folds.c; CONTRACT "Folds") ---- */
 

@@ -14,6 +14,8 @@ extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a,
                     const int *lwork, int *iwork, const int *liwork, int *info, size_t, size_t);
 extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
 extern void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
+extern void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info, size_t);
+extern void spotri_(const char *uplo, const int *n, float *a, const int *lda, int *info, size_t);
 extern void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
                     const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info,
                     size_t);
@@ -31,7 +33,7 @@ void blas_start(void)
     if (openblas_get_parallel() == 1) kind = "pthread";
     if (openblas_get_parallel() == 2) kind = "openmp";
     if (config && sscanf(config, "OpenBLAS %31s", version) != 1) version[0] = 0;
-    snprintf(name_text, sizeof name_text, "OpenBLAS %s (%s), core %s", version, kind, openblas_get_corename());
+    snprintf(name_text, sizeof name_text, "OpenBLAS %s (%s), core %s%s", version, kind, openblas_get_corename(), packed_name());
 }
 
 const char *blas_name(void)
@@ -117,6 +119,37 @@ int inverse_positive(size_t n, double *a, err *e)
     if (n) dpotri_("L", &order, a, &order, &info, 1);
     if (info) return err_set(e, ERR_INPUT, "the matrix of order %zu is singular (LAPACK info %d)", n, info);
     mirror(n, a);
+    return 0;
+}
+
+int cholesky_f4(size_t n, float *a, err *e)
+{
+    int order = (int)n, info = 0;
+    if (n == 0) return 0;
+    if (fits_int(n, "Cholesky", e)) return -1;
+    spotrf_("L", &order, a, &order, &info, 1);
+    if (info) return err_set(e, ERR_INPUT, "the matrix of order %zu is not positive definite in fp32 (LAPACK info %d)", n, info);
+    return 0;
+}
+
+void cholesky_solve_f4(size_t n, const float *factor, size_t m, float *b)
+{
+    if (n == 0 || m == 0) return;
+    cblas_strsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, factor, (blasint)n, b, (blasint)m);
+    cblas_strsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, factor, (blasint)n, b, (blasint)m);
+}
+
+int inverse_positive_f4(size_t n, float *a, err *e)
+{
+    enum { SIDE = 64 };
+    int order = (int)n, info = 0;
+    if (cholesky_f4(n, a, e)) return -1;
+    if (n) spotri_("L", &order, a, &order, &info, 1);
+    if (info) return err_set(e, ERR_INPUT, "the matrix of order %zu is singular in fp32 (LAPACK info %d)", n, info);
+    for (size_t i0 = 0; i0 < n; i0 += SIDE) /* the other triangle */
+        for (size_t j0 = 0; j0 <= i0; j0 += SIDE)
+            for (size_t i = i0; i < i0 + SIDE && i < n; i++)
+                for (size_t j = j0; j < j0 + SIDE && j < i; j++) a[i * n + j] = a[j * n + i];
     return 0;
 }
 

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* Products with an operand that is packed once: by oneDNN where it is built in (the only file that includes its header), else
+ * by OpenBLAS. oneDNN's primitives are shared by threads, so that each call brings its own scratchpad: the library's own would be
+ * shared, too. Within OpenMP regions, and outside by threads_start, each call is single-threaded. */
+#include "broca/num.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* y [m×n] = x [m×k] · b', the plain way (rounded to bf16 and summed in fp32, as the fast one does): what tests compare with. */
+void packed_reference(float *y, const float *x, const float *b, size_t m, size_t n, size_t k, packed_kind kind)
+{
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            float sum = 0;
+            for (size_t l = 0; l < k; l++)
+                sum += kind == PACKED_F4 ? x[i * k + l] * b[j * k + l] : bf16_value(bf16_of(x[i * k + l])) * bf16_value(bf16_of(b[j * k + l]));
+            y[i * n + j] = sum;
+        }
+}
+
+void bf16_round(uint16_t *out, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) out[i] = bf16_of(x[i]);
+}
+
+#ifdef BROCA_ONEDNN
+#include <oneapi/dnnl/dnnl.h>
+
+struct packed {
+    size_t m, n, k;
+    packed_kind kind;
+    void *b;                           /* packed */
+    dnnl_primitive_t product;
+    dnnl_memory_desc_t x_form, b_form, y_form, scratch_form;
+    size_t scratch;
+};
+
+static dnnl_engine_t engine;
+
+static int failed(dnnl_status_t s, const char *what, err *e)
+{
+    if (s == dnnl_success) return 0;
+    if (s == dnnl_out_of_memory) return err_memory(e, 0);
+    return err_set(e, ERR_ENVIRONMENT, "oneDNN: %s failed (status %d)", what, (int)s);
+}
+
+static int start(err *e)
+{
+    dnnl_status_t s = dnnl_success;
+#pragma omp critical(broca_onednn)
+    if (!engine) s = dnnl_engine_create(&engine, dnnl_cpu, 0);
+    return failed(s, "starting", e);
+}
+
+bool packed_has(packed_kind kind)
+{
+#if defined(__x86_64__)
+    if (kind == PACKED_BF16) return __builtin_cpu_supports("avx512bf16");
+#endif
+    return kind == PACKED_F4;
+}
+
+const char *packed_name(void)
+{
+    static char name[48];
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(name, sizeof name, "; oneDNN %d.%d.%d", v->major, v->minor, v->patch);
+    return name;
+}
+
+static int make_product(packed *p, err *e)
+{
+    dnnl_dims_t x = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->k }, b = { (dnnl_dim_t)p->k, (dnnl_dim_t)p->n }, y = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->n };
+    dnnl_data_type_t type = p->kind == PACKED_BF16 ? dnnl_bf16 : dnnl_f32;
+    dnnl_memory_desc_t any;
+    dnnl_matmul_desc_t matmul;
+    dnnl_primitive_attr_t attributes = NULL;
+    dnnl_primitive_desc_t plan = NULL;
+    dnnl_status_t s = dnnl_memory_desc_init_by_tag(&p->x_form, 2, x, type, dnnl_ab);
+    if (!s) s = dnnl_memory_desc_init_by_tag(&any, 2, b, type, dnnl_format_tag_any);
+    if (!s) s = dnnl_memory_desc_init_by_tag(&p->y_form, 2, y, dnnl_f32, dnnl_ab);
+    if (!s) s = dnnl_matmul_desc_init(&matmul, &p->x_form, &any, NULL, &p->y_form);
+    if (!s) s = dnnl_primitive_attr_create(&attributes);
+    if (!s) s = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    if (!s) s = dnnl_primitive_desc_create(&plan, &matmul, attributes, engine, NULL);
+    if (!s) {
+        p->b_form = *dnnl_primitive_desc_query_md(plan, dnnl_query_weights_md, 0);
+        p->scratch_form = *dnnl_primitive_desc_query_md(plan, dnnl_query_scratchpad_md, 0);
+        p->scratch = dnnl_memory_desc_get_size(&p->scratch_form);
+        s = dnnl_primitive_create(&p->product, plan);
+    }
+    dnnl_primitive_desc_destroy(plan);
+    dnnl_primitive_attr_destroy(attributes);
+    return failed(s, "making a product", e);
+}
+
+typedef struct { const dnnl_memory_desc_t *form; void *at; int role; } operand;
+
+static dnnl_status_t execute(const_dnnl_primitive_t what, const operand *o, int n)
+{
+    dnnl_exec_arg_t args[4];
+    dnnl_memory_t memory[4] = { 0 };
+    dnnl_stream_t stream = NULL;
+    dnnl_status_t s = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+    for (int i = 0; i < n && !s; i++) {
+        s = dnnl_memory_create(&memory[i], o[i].form, engine, o[i].at);
+        args[i] = (dnnl_exec_arg_t){ o[i].role, memory[i] };
+    }
+    if (!s) s = dnnl_primitive_execute(what, stream, n, args);
+    if (!s) s = dnnl_stream_wait(stream);
+    for (int i = 0; i < n; i++) dnnl_memory_destroy(memory[i]);
+    dnnl_stream_destroy(stream);
+    return s;
+}
+
+static int pack(packed *p, const float *b, err *e)
+{
+    dnnl_dims_t shape = { (dnnl_dim_t)p->k, (dnnl_dim_t)p->n }, stride = { 1, (dnnl_dim_t)p->k };
+    dnnl_memory_desc_t plain;
+    dnnl_primitive_desc_t plan = NULL;
+    dnnl_primitive_t reorder = NULL;
+    void *to = NULL;
+    if (posix_memalign(&to, 64, dnnl_memory_desc_get_size(&p->b_form) + 64)) return err_memory(e, dnnl_memory_desc_get_size(&p->b_form));
+    p->b = to;
+    dnnl_status_t s = dnnl_memory_desc_init_by_strides(&plain, 2, shape, dnnl_f32, stride);
+    if (!s) s = dnnl_reorder_primitive_desc_create(&plan, &plain, engine, &p->b_form, engine, NULL);
+    if (!s) s = dnnl_primitive_create(&reorder, plan);
+    if (!s) {
+        float *from = NULL; /* oneDNN reads it only, but takes no const */
+        memcpy(&from, &b, sizeof from);
+        operand o[] = { { &plain, from, DNNL_ARG_FROM }, { &p->b_form, p->b, DNNL_ARG_TO } };
+        s = execute(reorder, o, 2);
+    }
+    dnnl_primitive_destroy(reorder);
+    dnnl_primitive_desc_destroy(plan);
+    return failed(s, "packing", e);
+}
+
+int packed_new(packed **out, packed_kind kind, size_t m, const float *b, size_t n, size_t k, err *e)
+{
+    *out = NULL;
+    packed *p = mem_new(1, sizeof *p, e);
+    if (!p) return -1;
+    p->m = m;
+    p->n = n;
+    p->k = k;
+    p->kind = kind;
+    if (start(e) || (n && k && (make_product(p, e) || pack(p, b, e)))) {
+        packed_free(p);
+        return -1;
+    }
+    *out = p;
+    return 0;
+}
+
+int packed_product(const packed *p, const void *x, float *y, err *e)
+{
+    enum { SMALL = 16384 };
+    _Alignas(64) char small[SMALL];
+    void *scratch = small, *from;
+    if (!p->n) return 0;
+    if (!p->k) {
+        memset(y, 0, p->m * p->n * sizeof *y);
+        return 0;
+    }
+    if (p->scratch > SMALL && posix_memalign(&scratch, 64, p->scratch)) return err_memory(e, p->scratch);
+    memcpy(&from, &x, sizeof from);
+    operand o[] = { { &p->x_form, from, DNNL_ARG_SRC }, { &p->b_form, p->b, DNNL_ARG_WEIGHTS }, { &p->y_form, y, DNNL_ARG_DST },
+                    { &p->scratch_form, scratch, DNNL_ARG_SCRATCHPAD } };
+    dnnl_status_t s = execute(p->product, o, 4);
+    if (scratch != small) free(scratch);
+    return failed(s, "a product", e);
+}
+
+size_t packed_bytes(const packed *p)
+{
+    return p->b ? dnnl_memory_desc_get_size(&p->b_form) : 0;
+}
+
+void packed_free(packed *p)
+{
+    if (!p) return;
+    if (p->product) dnnl_primitive_destroy(p->product);
+    free(p->b);
+    free(p);
+}
+
+#else
+
+struct packed {
+    size_t m, n, k;
+    float *b; /* [n×k] */
+};
+
+const char *packed_name(void)
+{
+    return "";
+}
+
+bool packed_has(packed_kind kind)
+{
+    return kind == PACKED_F4;
+}
+
+int packed_new(packed **out, packed_kind kind, size_t m, const float *b, size_t n, size_t k, err *e)
+{
+    *out = NULL;
+    if (kind != PACKED_F4) return err_set(e, ERR_USAGE, "bf16 needs a build with oneDNN 2");
+    packed *p = mem_new(1, sizeof *p, e);
+    if (!p) return -1;
+    p->m = m;
+    p->n = n;
+    p->k = k;
+    if (!(p->b = mem_copy(b, n * k * sizeof *b, e))) {
+        free(p);
+        return -1;
+    }
+    *out = p;
+    return 0;
+}
+
+int packed_product(const packed *p, const void *x, float *y, err *e)
+{
+    (void)e;
+    gemm_f4(false, true, p->m, p->n, p->k, 1, x, p->k, p->b, p->k, 0, y, p->n);
+    return 0;
+}
+
+size_t packed_bytes(const packed *p)
+{
+    return p->n * p->k * sizeof *p->b;
+}
+
+void packed_free(packed *p)
+{
+    if (p) free(p->b);
+    free(p);
+}
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Products with a packed operand equal the plain three loops, for any shape; side by side on one operand they give the same
+ * bytes as one after another. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broca/num.h"
+#include "check.h"
+
+static float *draw(size_t n, uint32_t which)
+{
+    float *x = calloc(n + 1, sizeof *x);
+    for (size_t i = 0; i < n; i++) x[i] = (float)rng_normal(3, RNG_SIM_FEATURES, (uint32_t)i, which, 0);
+    return x;
+}
+
+static void compare(packed_kind kind, size_t m, size_t n, size_t k)
+{
+    err e = { 0 };
+    packed *p = NULL;
+    float *x = draw(m * k, 1), *b = draw(n * k, 2), *fast = calloc(m * n + 1, sizeof *fast), *plain = calloc(m * n + 1, sizeof *plain);
+    uint16_t *rounded = calloc(m * k + 1, sizeof *rounded);
+    bf16_round(rounded, x, m * k);
+    if (packed_new(&p, kind, m, b, n, k, &e) || packed_product(p, kind == PACKED_BF16 ? (const void *)rounded : x, fast, &e))
+        fail_msg("%s", err_text(&e));
+    packed_reference(plain, x, b, m, n, k, kind);
+    for (size_t i = 0; i < m * n; i++) /* k sums of products near 1, in another order */
+        if (fabsf(fast[i] - plain[i]) > 1e-6f * (float)(k + 10)) fail_msg("%zu×%zu×%zu, cell %zu: %g and %g", m, n, k, i, fast[i], plain[i]);
+    packed_free(p);
+    free(x);
+    free(b);
+    free(fast);
+    free(plain);
+    free(rounded);
+}
+
+static void fp32_equals_the_loops(void **state)
+{
+    (void)state;
+    compare(PACKED_F4, 256, 61, 37);
+    compare(PACKED_F4, 256, 20, 246);
+    compare(PACKED_F4, 1, 1, 1);
+    compare(PACKED_F4, 256, 3, 0);
+}
+
+static void bf16_equals_the_loops(void **state)
+{
+    (void)state;
+    if (!packed_has(PACKED_BF16)) skip(); /* no oneDNN, or no bf16 here */
+    compare(PACKED_BF16, 256, 61, 37);
+    compare(PACKED_BF16, 256, 130, 300);
+}
+
+static void bf16_rounds_to_nearest_even(void **state)
+{
+    (void)state;
+    assert_int_equal(bf16_of(1.0f), 0x3f80);
+    assert_int_equal(bf16_of(1.00390625f), 0x3f80); /* half way: to even */
+    assert_int_equal(bf16_of(1.01171875f), 0x3f82);
+    assert_int_equal(bf16_of(-2.385f), 0xc019);
+    assert_true(bf16_value(bf16_of(-2.385f)) == -2.390625f);
+}
+
+static void side_by_side_gives_the_same_bytes(void **state)
+{
+    enum { M = 256, N = 70, K = 300, TIMES = 16 };
+    (void)state;
+    packed_kind kind = packed_has(PACKED_BF16) ? PACKED_BF16 : PACKED_F4;
+    float *x = draw(M * K, 1), *b = draw(N * K, 2), *y = calloc((size_t)TIMES * M * N, sizeof *y);
+    uint16_t *rounded = calloc(M * K, sizeof *rounded);
+    err e = { 0 };
+    packed *p = NULL;
+    bf16_round(rounded, x, M * K);
+    assert_int_equal(packed_new(&p, kind, M, b, N, K, &e), 0);
+#pragma omp parallel for num_threads(4)
+    for (size_t i = 0; i < TIMES; i++) {
+        err own = { 0 };
+        if (packed_product(p, kind == PACKED_BF16 ? (const void *)rounded : x, y + i * M * N, &own)) abort();
+    }
+    for (size_t i = 1; i < TIMES; i++) assert_memory_equal(y, y + i * M * N, M * N * sizeof *y);
+    packed_free(p);
+    free(x);
+    free(b);
+    free(y);
+    free(rounded);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fp32_equals_the_loops), cmocka_unit_test(bf16_equals_the_loops), cmocka_unit_test(bf16_rounds_to_nearest_even),
+        cmocka_unit_test(side_by_side_gives_the_same_bytes),
+    };
+    threads_start(0);
+    blas_start();
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
