@@ -34,8 +34,8 @@ typedef struct store store;
 typedef enum { STORE_F4, STORE_F8, STORE_I4, STORE_I8, STORE_U1, STORE_TEXT } store_type;
 typedef struct {
     store_type type;
-    int rank;          /* 0, 1, 2 or 3 */
-    size_t dims[3];
+    int rank;          /* 0 to 4 */
+    size_t dims[4];
 } store_shape_t;
 
 /* Creates a product of a kind; nothing shows at path before store_commit. config may be NULL or JSON. */

@@ -149,6 +149,11 @@ typedef struct {
 /* Neighbourhoods of tap at a step's micro-batch: the first k of a shuffle of all, counter (i, step, tap + 65536·micro), stream 4. */
 int trainer_draw(const trainer *t, size_t step, size_t micro, size_t tap, size_t *chosen, err *e);
 size_t trainer_neighbourhoods(const trainer *t); /* how many a tap has */
+/* Units of neighbourhood k of a tap, in unit order; *members is the trainer's. Returns their number. */
+size_t trainer_members(const trainer *t, size_t tap, size_t k, const size_t **members);
+/* Another layout of one tap: positions [width×2], whole numbers, each place of the sheet once; its neighbourhoods are listed
+ * anew, in the order of their centres' units. ERR_INPUT names the first unit that is wrong. */
+int trainer_place(trainer *t, size_t tap, const double *positions, err *e);
 /* Sets the gradient to 0. */
 void trainer_begin(trainer *t);
 /* Adds weight times the gradient of CE + alpha·sum of spatial losses of one micro-batch; spatial [taps] may be NULL. */

@@ -35,10 +35,10 @@ static int shape_of(store *s, hid_t d, const char *name, store_shape_t *shape, e
     hid_t space = H5Dget_space(d);
     int rank = H5Sget_simple_extent_ndims(space);
     memset(shape, 0, sizeof *shape);
-    bool known = rank >= 0 && rank <= 3 && H5Sget_simple_extent_dims(space, dims, NULL) == rank;
+    bool known = rank >= 0 && rank <= 4 && H5Sget_simple_extent_dims(space, dims, NULL) == rank;
     H5Sclose(space);
     if (type_of(d, &shape->type)) return err_set(e, ERR_INPUT, "%s: %s is neither numbers nor texts", s->path, name);
-    if (!known) return err_set(e, ERR_INPUT, "%s: %s has %d dimensions, at most 3 are read", s->path, name, rank);
+    if (!known) return err_set(e, ERR_INPUT, "%s: %s has %d dimensions, at most 4 are read", s->path, name, rank);
     shape->rank = rank;
     for (int i = 0; i < rank; i++) shape->dims[i] = (size_t)dims[i];
     return 0;

@@ -23,6 +23,8 @@ static const struct {
     { "moran", check_moran },
     { "readout_smoothing", check_readout_smoothing },
     { "clusters", check_clusters },
+    { "spatial_loss", check_spatial_loss },
+    { "topolm_train", check_topolm_train },
 };
 
 oracle_status oracle_end(oracle_result *r, oracle_status status, const char *format, ...)
