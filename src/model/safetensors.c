@@ -403,21 +403,21 @@ static float from_f16(uint16_t h)
 }
 
 /* The mapping need not be aligned: memcpy of each element. */
-static float element(const st_tensor *t, size_t i)
+static double element(const st_tensor *t, size_t i)
 {
     uint32_t w;
     uint16_t h;
     double d;
     switch (t->type) {
-    case ST_F32: memcpy(&w, t->at + 4 * i, 4); return from_bits(w);
-    case ST_F16: memcpy(&h, t->at + 2 * i, 2); return from_f16(h);
-    case ST_BF16: memcpy(&h, t->at + 2 * i, 2); return from_bits((uint32_t)h << 16);
-    case ST_F64: memcpy(&d, t->at + 8 * i, 8); return (float)d;
+    case ST_F32: memcpy(&w, t->at + 4 * i, 4); return (double)from_bits(w);
+    case ST_F16: memcpy(&h, t->at + 2 * i, 2); return (double)from_f16(h);
+    case ST_BF16: memcpy(&h, t->at + 2 * i, 2); return (double)from_bits((uint32_t)h << 16);
+    case ST_F64: memcpy(&d, t->at + 8 * i, 8); return d;
     default: return NAN;
     }
 }
 
-static int not_finite(const st_tensor *t, size_t i, float value, err *e)
+static int not_finite(const st_tensor *t, size_t i, double value, err *e)
 {
     const char *what = isnan(value) ? "NaN" : value > 0 ? "inf" : "-inf";
     if (t->rank == 2)
@@ -426,10 +426,25 @@ static int not_finite(const st_tensor *t, size_t i, float value, err *e)
     return err_set(e, ERR_INPUT, "%s: tensor %s holds %s at element %zu", t->file, t->name, what, i);
 }
 
+static int check_type(const st_tensor *t, err *e)
+{
+    if (t->type != ST_OTHER) return 0;
+    return err_set(e, ERR_INPUT, "%s: tensor %s is of dtype %s; weights are F32, F16, BF16 or F64", t->file, t->name, t->dtype);
+}
+
 int safetensors_read(const st_tensor *t, float *out, err *e)
 {
-    if (t->type == ST_OTHER)
-        return err_set(e, ERR_INPUT, "%s: tensor %s is of dtype %s; weights are F32, F16, BF16 or F64", t->file, t->name, t->dtype);
+    if (check_type(t, e)) return -1;
+    for (size_t i = 0; i < t->elements; i++) {
+        out[i] = (float)element(t, i);
+        if (!isfinite(out[i])) return not_finite(t, i, (double)out[i], e);
+    }
+    return 0;
+}
+
+int safetensors_read_f8(const st_tensor *t, double *out, err *e)
+{
+    if (check_type(t, e)) return -1;
     for (size_t i = 0; i < t->elements; i++) {
         out[i] = element(t, i);
         if (!isfinite(out[i])) return not_finite(t, i, out[i], e);

@@ -30,6 +30,7 @@ const st_tensor *safetensors_at(const safetensors *s, size_t i); /* sorted by na
 size_t safetensors_files(const safetensors *s, const char *const **names); /* names of the files, sorted */
 /* Widens to fp32 (F64: rounds). ERR_INPUT names tensor and element at the first NaN or inf. */
 int safetensors_read(const st_tensor *t, float *out, err *e);
+int safetensors_read_f8(const st_tensor *t, double *out, err *e); /* F64 exactly */
 void safetensors_close(safetensors *s);
 
 #endif

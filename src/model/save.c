@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broca/store.h"
+#include "broca/tensors.h"
 #include "inside.h"
 
 static void full_name(const model *m, const slot *s, char *name, size_t room)
@@ -11,55 +12,21 @@ static void full_name(const model *m, const slot *s, char *name, size_t room)
     snprintf(name, room, "%s%s", str_same(s->name, "lm_head.weight") ? "" : m->config.family->prefixes[0], s->name);
 }
 
-static size_t slot_bytes(const slot *s)
-{
-    return s->rows * (s->columns ? s->columns : 1) * sizeof(float);
-}
-
-/* The header is padded with blanks to 8 bytes, so that tensors lie aligned in a mapping. */
-static void write_header(const model *m, buffer *b)
-{
-    char name[160];
-    size_t at = 0;
-    buffer_text(b, "{\"__metadata__\":{\"format\":\"pt\"}");
-    for (size_t i = 0; i < m->slots.n; i++) {
-        const slot *s = &m->slots.at[i];
-        full_name(m, s, name, sizeof name);
-        buffer_printf(b, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%zu", name, s->rows);
-        if (s->columns) buffer_printf(b, ",%zu", s->columns);
-        buffer_printf(b, "],\"data_offsets\":[%zu,%zu]}", at, at + slot_bytes(s));
-        at += slot_bytes(s);
-    }
-    buffer_text(b, "}");
-    while (b->size % 8) buffer_text(b, " ");
-}
-
 static int write_weights(const model *m, const char *path, err *e)
 {
-    buffer header = { 0 };
-    atomic *file = NULL;
-    FILE *f = NULL;
     int status = -1;
-    unsigned char length[8];
-    write_header(m, &header);
-    if (buffer_ok(&header, e) || atomic_open(&file, path, e)) goto done;
-    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)header.size >> (8 * i));
-    if (!(f = fopen(atomic_temporary(file), "wb"))) {
-        err_system(e, "%s cannot be written", path);
-        goto done;
+    stored_tensor *list = mem_new(m->slots.n, sizeof *list, e);
+    char (*names)[160] = mem_new(m->slots.n, sizeof *names, e);
+    if (list && names) {
+        for (size_t i = 0; i < m->slots.n; i++) {
+            const slot *s = &m->slots.at[i];
+            full_name(m, s, names[i], sizeof names[i]);
+            list[i] = (stored_tensor){ .name = names[i], .rows = s->rows, .columns = s->columns, .at = m->all + s->at };
+        }
+        status = tensors_write(path, list, m->slots.n, e);
     }
-    /* slots lie in memory in their order without gaps */
-    bool bad = fwrite(length, 1, 8, f) != 8 || fwrite(header.at, 1, header.size, f) != header.size ||
-               fwrite(m->all, sizeof(float), m->floats, f) != m->floats;
-    if (fclose(f) || bad) {
-        err_system(e, "%s cannot be written", path);
-        goto done;
-    }
-    status = atomic_commit(file, e);
-    file = NULL;
-done:
-    atomic_abandon(file);
-    free(header.at);
+    free(list);
+    free(names);
     return status;
 }
 

@@ -39,6 +39,7 @@ violations() (
             line("extract localize encode ceiling score similarity topography train steer behave simulate", 5)
             line("report", 6); line("stages", 7)
             of["activations"] = "model" # a header on the line of model: reads and writes the kind that line 5 shares
+            of["tensors"] = "model" # its safetensors files, which training writes too
             of["corpus"] = "train" # token files and tokenizer training
             of["volume"] = "store" # images of others
             of["glm"] = "localize" # linear models of runs and of groups
