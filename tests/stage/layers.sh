@@ -17,7 +17,7 @@ fail() { failed=$((failed + 1)); echo "not ok $1"; }
 # violations ROOT: a line for each wrong include; the last line is `read N includes of M files`
 violations() (
     cd "$1" || exit 1
-    find include/broca src stages -name '*.[ch]' | sort >"$work/files"
+    find include/broca src stages \( -name '*.[ch]' -o -name '*.inc' \) | sort >"$work/files"
     awk '
         function line(rooms, n,   w, i, k) { k = split(rooms, w, " "); for (i = 1; i <= k; i++) rank[w[i]] = n }
         function wrong(why) { print at ": " target ": " why }
