@@ -67,4 +67,5 @@ $(R)/scores.h5: $(TARGETS:%=$(R)/encoding.%.h5) $(TARGETS:%=$(R)/ceiling.%.h5) $
 	$(BIN)/broca-score $(TARGETS:%=--encoding $(R)/encoding.%.h5) $(TARGETS:%=--ceiling $(R)/ceiling.%.h5) $(SCORE) --out $@
 
 $(R)/report.html: $(R)/scores.h5 $(BIN)/broca-report $(call stamp,report,$(REPORT))
-	$(BIN)/broca-report --scores $(R)/scores.h5 $(TARGETS:%=--encoding $(R)/encoding.%.h5) $(REPORT) --out $@
+	$(BIN)/broca-report --scores $(R)/scores.h5 $(TARGETS:%=--encoding $(R)/encoding.%.h5) $(TARGETS:%=--ceiling $(R)/ceiling.%.h5) \
+	  $(REPORT) --out $@

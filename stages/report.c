@@ -7,7 +7,7 @@
 
 typedef struct {
     common_options common;
-    const char *title, *scores, *truth, *population;
+    const char *title, *roi, *scores, *truth, *population;
     option_list encodings, ceilings, topography;
 } report_options;
 
@@ -19,6 +19,7 @@ static const option options[] = {
     { "ceiling", OPT_LIST, AT(ceilings), NULL, "FILE", false, "ceilings, for their intervals beside the planted ones" },
     { "population", OPT_TEXT, AT(population), NULL, "FILE", false, "scores of many more simulated listeners: the expected score" },
     { "topography", OPT_LIST, AT(topography), NULL, "FILE", false, "maps on sheets, side by side: a page of their own without --scores" },
+    { "roi", OPT_TEXT, AT(roi), NULL, "NAME", true, "region of the first sentence; without: the average of the regions" },
     { "title", OPT_TEXT, AT(title), "Brain scores", "TEXT", true, "title of the page" },
     COMMON_OPTIONS(report_options),
     { 0 }
@@ -50,7 +51,7 @@ int main(int argc, char **argv)
     if (stage_needs(&s, "scores", o.scores)) goto done;
     if (stage_plan(&s, "a page from %s and %zu encodings", o.scores, o.encodings.n)) goto done;
     if (stage_needs(&s, "out", o.common.out)) goto done;
-    report_inputs in = { o.title, o.scores, o.encodings.at, o.encodings.n, o.truth, o.ceilings.at, o.ceilings.n,
+    report_inputs in = { o.title, o.roi, o.scores, o.encodings.at, o.encodings.n, o.truth, o.ceilings.at, o.ceilings.n,
                          o.population };
     if (report_page(&page, &in, &s.err) || report_finding(&finding, &in, &s.err)) goto done;
     if (atomic_write(o.common.out, page.at, page.size, &s.err)) goto done;

@@ -12,11 +12,12 @@ extern "C" {
 
 typedef struct {
     const char *title;
+    const char *roi;                 /* region of the first sentence; NULL: the average of the regions */
     const char *scores;              /* file of kind scores */
     const char *const *encodings;    /* files of kind encoding (alpha warnings, folds, exclusions) */
     size_t n_encodings;
     const char *truth;               /* simulated responses with /truth, or NULL: planted values beside the estimates */
-    const char *const *ceilings;     /* files of kind ceiling, for their intervals beside the planted ones */
+    const char *const *ceilings;     /* files of kind ceiling: their method, and their intervals beside planted ones */
     size_t n_ceilings;
     const char *population;          /* scores of many more listeners of the same kind: their mean is the expected
                                       * cross-validated score at this length of story; NULL: none */

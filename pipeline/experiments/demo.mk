@@ -15,7 +15,6 @@ CEILING   := $(SERIES)
 SIMULATE  := --signal .15 --baseline .05 --specific .05 --motion .05 --ar .4 --neuroids 4 --tr 2 \
              --highpass 128 --filter-blocks 6 --drop-start 5 --motion-removed
 REPORT    := --title "Simulated listeners with planted truth" --truth results/demo/responses.h5 \
-             --ceiling results/demo/ceiling.group.h5 --ceiling results/demo/ceiling.single.h5 \
              --population results/demo/population.scores.h5
 include pipeline/rules.mk
 

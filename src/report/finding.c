@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "figures.h"
+
 static const char *subject_of(const char *target)
 {
     return str_same(target, "group") ? "group" : "all";
@@ -42,12 +44,24 @@ const char *finding_model(const score_rows *r)
     return fallback;
 }
 
-/* The group of seeds, or NULL. */
 const char *finding_seeds(const score_rows *r)
 {
     for (size_t i = 0; i < r->n; i++)
         if (str_begins(r->interval[i], "range over seeds")) return r->model[i];
     return NULL;
+}
+
+const char *finding_target(const score_rows *r, const char *roi)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (str_same(r->target[i], "group") && str_same(r->roi[i], roi)) return "group";
+    return "single";
+}
+
+/* Is this a region among others, not a summary of them? */
+static bool is_region(const score_rows *r, const char *roi)
+{
+    return !str_same(roi, "average") && !str_same(roi, "mean") && !str_same(roi, r->whole);
 }
 
 static size_t count_rois(const score_rows *r, const char *target)
@@ -56,71 +70,142 @@ static size_t count_rois(const score_rows *r, const char *target)
     size_t n = 0, all = 0;
     err ignored = { 0 };
     if (score_distinct(&rois, &n, r, r->roi, target, &ignored)) return 0;
-    for (size_t i = 0; i < n; i++) all += !str_same(rois[i], "average");
+    for (size_t i = 0; i < n; i++) all += is_region(r, rois[i]);
     free(rois);
     return all;
 }
 
-static void add_interval(buffer *b, const score_rows *r, size_t row)
+static const char *only_subject(const score_rows *r, size_t *n)
 {
-    if (isnan(r->lo[row]) || isnan(r->hi[row])) return;
-    buffer_printf(b, " [%.3f, %.3f", r->lo[row], r->hi[row]);
-    if (!str_same(r->interval[row], "none")) buffer_printf(b, "; %s", r->interval[row]);
-    buffer_text(b, "]");
-    if (!isnan(r->p[row])) buffer_printf(b, ", p = %.3g", r->p[row]);
-}
-
-static void add_target(buffer *b, const score_rows *r, const char *target)
-{
-    size_t rois = count_rois(r, target);
-    if (str_same(target, "group")) buffer_text(b, "the mean over listeners");
-    else buffer_text(b, "single listeners");
-    buffer_printf(b, ", average of %zu region%s", rois, rois == 1 ? "" : "s");
-}
-
-static void add_seeds(buffer *b, const score_rows *r, const char *target)
-{
-    const char *seeds = finding_seeds(r);
-    size_t row = seeds ? finding_row(r, seeds, "nested", NULL, target, "average", "delta_r2") : SIZE_MAX;
-    if (row == SIZE_MAX) return;
-    buffer_printf(b, " The same network untrained, %d seeds: %+.4f (%+.4f to %+.4f).", r->count[row], r->value[row], r->lo[row],
-                  r->hi[row]);
-}
-
-static void add_sentence(buffer *b, const score_rows *r, const char *model, const char *target, bool first)
-{
-    size_t row = finding_row(r, model, "nested", NULL, target, "average", "delta_r2");
-    if (row == SIZE_MAX) return;
-    char name[300];
-    double delta = r->value[row];
-    snprintf(name, sizeof name, str_same(model, "trained") ? "The %.200s model" : "The model %.200s", model);
-    bool nothing = !(delta > 0) || (!isnan(r->lo[row]) && r->lo[row] <= 0);
-    if (first && nothing)
-        buffer_printf(b, "%s adds nothing beyond the baseline that can be seen here: ΔR² = %+.4f", name, delta);
-    else if (first)
-        buffer_printf(b, "%s adds ΔR² = %+.4f beyond the baseline", name, delta);
-    else
-        buffer_text(b, "For ");
-    if (!first) {
-        add_target(b, r, target);
-        buffer_printf(b, ": ΔR² = %+.4f", delta);
-        add_interval(b, r, row);
-        if (nothing) buffer_text(b, ", which is nothing beyond the baseline");
-        buffer_text(b, ".");
-    } else {
-        add_interval(b, r, row);
-        buffer_text(b, " (");
-        add_target(b, r, target);
-        buffer_text(b, ", layer chosen inside the training data).");
+    const char *one = NULL;
+    char **list = NULL;
+    size_t all = 0;
+    err ignored = { 0 };
+    *n = 0;
+    if (score_distinct(&list, &all, r, r->subject, "single", &ignored)) return NULL;
+    for (size_t i = 0; i < all; i++) {
+        if (str_same(list[i], "all")) continue;
+        one = list[i];
+        ++*n;
     }
-    add_seeds(b, r, target);
+    free(list);
+    return *n == 1 ? one : NULL;
 }
 
-static void add_scale(buffer *b, const score_rows *r, const char *target)
+const char *target_words(const score_rows *r, const char *target)
 {
-    size_t base = finding_row(r, "baseline", NULL, NULL, target, "average", "r");
+    size_t n;
+    if (str_same(target, "group")) return "mean over subjects";
+    const char *one = only_subject(r, &n);
+    return one ? one : "single subjects";
+}
+
+/* "circular:199" in words. */
+static void add_null_words(buffer *b, const char *null)
+{
+    const char *colon = strchr(null, ':');
+    size_t n = colon ? (size_t)(colon - null) : strlen(null);
+    const char *kind = strncmp(null, "circular", n) == 0 ? "rotations of the responses"
+                       : strncmp(null, "group", n) == 0  ? "permutations of groups of responses"
+                       : strncmp(null, "phase", n) == 0  ? "phase-randomised responses"
+                                                         : NULL;
+    if (kind && colon) buffer_printf(b, " (%s %s, each fitted anew)", colon + 1, kind);
+    else buffer_printf(b, " (%s)", null);
+}
+
+/* Interval and p, or that none was asked for. */
+static void add_certainty(buffer *b, const score_rows *r, size_t row)
+{
+    bool interval = !isnan(r->lo[row]) && !isnan(r->hi[row]), p = !isnan(r->p[row]);
+    if (interval) buffer_printf(b, ", 95 %% interval [%+.4f, %+.4f] (%s)", r->lo[row], r->hi[row], r->interval[row]);
+    if (p) buffer_printf(b, ", p = %.3g", r->p[row]);
+    if (p && *r->null[row]) add_null_words(b, r->null[row]);
+}
+
+static void add_missing(buffer *b, const score_rows *r, size_t row)
+{
+    bool interval = !isnan(r->lo[row]), p = !isnan(r->p[row]);
+    if (!interval && !p) buffer_text(b, " No interval and no null were asked for, so this says nothing on chance.");
+    else if (!interval) buffer_text(b, " No interval was asked for.");
+    else if (!p) buffer_text(b, " No null was asked for.");
+}
+
+static void add_target(buffer *b, const score_rows *r, const char *target, const char *roi)
+{
+    size_t rois = count_rois(r, target), subjects;
+    const char *one = only_subject(r, &subjects);
+    if (str_same(target, "group")) buffer_text(b, "the mean over subjects");
+    else if (one) buffer_text(b, one);
+    else buffer_printf(b, "%zu single subjects", subjects);
+    if (str_same(roi, "average")) buffer_printf(b, ", average of %zu region%s", rois, rois == 1 ? "" : "s");
+    else buffer_printf(b, ", region %s", roi);
+}
+
+static void add_seeds(buffer *b, const score_rows *r, const char *target, const char *roi, double delta)
+{
+    const char *seeds = finding_seeds(r), *model = finding_model(r);
+    size_t row = seeds && !str_same(seeds, model) ? finding_row(r, seeds, "nested", NULL, target, roi, "delta_r2") : SIZE_MAX;
+    if (row == SIZE_MAX) return;
+    buffer_printf(b, " The same network untrained, %d seeds: %+.4f (%+.4f to %+.4f)%s.", r->count[row], r->value[row], r->lo[row],
+                  r->hi[row], delta <= r->hi[row] ? ", so training is not what this score shows" : "");
+}
+
+/* METHODS 5.7: a band of noise costs something, so that a Δ below 0 may yet be more than nothing. */
+static void add_null(buffer *b, const score_rows *r, size_t row)
+{
+    if (isnan(r->p[row]) || isnan(r->null_mean[row])) return;
+    buffer_printf(b, " Features unrelated to the responses would read %+.4f on average here", r->null_mean[row]);
+    if (r->p[row] < .05 && !(r->value[row] > 0))
+        buffer_text(b, ": the model holds something of the responses, yet predicts no better than the baseline alone");
+    buffer_text(b, ".");
+}
+
+static bool sees_nothing(const score_rows *r, size_t row)
+{
+    return !(r->value[row] > 0) || (!isnan(r->lo[row]) && r->lo[row] <= 0) || (!isnan(r->p[row]) && r->p[row] >= .05);
+}
+
+static void first_sentence(buffer *b, const score_rows *r, const char *model, const char *target, const char *roi, size_t row)
+{
+    char name[300], baseline[300] = "";
+    bool unknown = isnan(r->lo[row]) && isnan(r->p[row]) && r->value[row] > 0;
+    snprintf(name, sizeof name, str_same(model, "trained") ? "The %.200s model" : "The model %.200s", model);
+    if (r->baseline && *r->baseline[row]) snprintf(baseline, sizeof baseline, " (%.250s)", r->baseline[row]);
+    buffer_printf(b, unknown                ? "%s reads more than the baseline%s: ΔR² = %+.4f"
+                     : sees_nothing(r, row) ? "%s adds nothing beyond the baseline%s that can be seen here: ΔR² = %+.4f"
+                                            : "%s adds something beyond the baseline%s: ΔR² = %+.4f", name, baseline, r->value[row]);
+    add_certainty(b, r, row);
+    buffer_text(b, ", ");
+    add_target(b, r, target, roi);
+    buffer_text(b, ", layer chosen inside the training data.");
+    add_missing(b, r, row);
+}
+
+static void later_sentence(buffer *b, const score_rows *r, const char *target, const char *roi, size_t row)
+{
+    buffer_text(b, "For ");
+    add_target(b, r, target, roi);
+    buffer_printf(b, ": ΔR² = %+.4f", r->value[row]);
+    add_certainty(b, r, row);
+    buffer_text(b, sees_nothing(r, row) ? ": nothing beyond the baseline that can be seen." : ".");
+    add_missing(b, r, row);
+}
+
+static void add_sentence(buffer *b, const score_rows *r, const char *model, const char *target, const char *roi, bool first)
+{
+    size_t row = finding_row(r, model, "nested", NULL, target, roi, "delta_r2");
+    if (row == SIZE_MAX) return;
+    if (first) first_sentence(b, r, model, target, roi, row);
+    else later_sentence(b, r, target, roi, row);
+    add_null(b, r, row);
+    add_seeds(b, r, target, roi, r->value[row]);
+}
+
+static void add_scale(buffer *b, const score_rows *r, const char *target, const char *roi)
+{
+    size_t base = finding_row(r, "baseline", NULL, NULL, target, roi, "r");
     const char *model = finding_model(r);
-    size_t alone = model ? finding_row(r, model, "nested", "plain", target, "average", "r") : SIZE_MAX;
+    size_t alone = model ? finding_row(r, model, "nested", "plain", target, roi, "r") : SIZE_MAX;
     if (base == SIZE_MAX) return;
     buffer_printf(b, " The baseline alone reaches r = %.3f", r->value[base]);
     if (alone != SIZE_MAX) buffer_printf(b, ", the model alone r = %.3f", r->value[alone]);
@@ -128,20 +213,27 @@ static void add_scale(buffer *b, const score_rows *r, const char *target)
     buffer_text(b, ".");
 }
 
-int finding_text(buffer *b, const score_rows *r, err *e)
+int finding_text(buffer *b, const score_rows *r, const char *wanted, err *e)
 {
-    const char *model = finding_model(r);
-    bool group = model && finding_row(r, model, "nested", NULL, "group", "average", "delta_r2") != SIZE_MAX;
+    const char *model = finding_model(r), *roi = wanted ? wanted : "average", *target = finding_target(r, roi);
     if (!model) return err_set(e, ERR_INPUT, "the scores have no model, only a baseline");
-    if (group) {
-        add_sentence(b, r, model, "group", true);
-        add_scale(b, r, "group");
-        buffer_text(b, "\n");
-        add_sentence(b, r, model, "single", false);
-    } else {
-        add_sentence(b, r, model, "single", true);
-        add_scale(b, r, "single");
+    if (finding_row(r, model, NULL, NULL, target, roi, NULL) == SIZE_MAX)
+        return err_set(e, ERR_USAGE, "the scores have no region '%s'", roi);
+    if (finding_row(r, model, "nested", NULL, target, roi, "delta_r2") == SIZE_MAX) {
+        buffer_text(b, "No baseline was given (or one layer only), so nothing can be said about what the model adds.");
+        return buffer_ok(b, e);
     }
-    if (!b->size) buffer_text(b, "No baseline was given, so nothing can be said about what the model adds.");
+    add_sentence(b, r, model, target, roi, true);
+    add_scale(b, r, target, roi);
+    if (str_same(target, "group")) {
+        buffer_text(b, "\n");
+        add_sentence(b, r, model, "single", roi, false);
+        add_scale(b, r, "single", roi);
+    }
+    if (!str_same(roi, "average")) {
+        buffer_text(b, "\n");
+        add_sentence(b, r, model, target, "average", false);
+        add_scale(b, r, target, "average");
+    }
     return buffer_ok(b, e);
 }

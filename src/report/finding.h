@@ -4,10 +4,13 @@
 
 #include "rows.h"
 
-/* Sentences, a paragraph a line. */
-int finding_text(buffer *b, const score_rows *r, err *e);
+/* Sentences, a paragraph a line. roi: region of the first sentence; NULL: "average". */
+int finding_text(buffer *b, const score_rows *r, const char *roi, err *e);
 const char *finding_model(const score_rows *r);
+/* The group of untrained seeds, or NULL; also where it is the model itself. */
 const char *finding_seeds(const score_rows *r);
+/* Target of the first sentence: group where there is one, else single. */
+const char *finding_target(const score_rows *r, const char *roi);
 /* The row over all subjects (single) or of the group. */
 size_t finding_row(const score_rows *r, const char *model, const char *layer, const char *kind, const char *target,
                    const char *roi, const char *measure);

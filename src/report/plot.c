@@ -29,6 +29,22 @@ plot_scale plot_scale_of(double lo, double hi, size_t ticks)
     return s;
 }
 
+plot_scale plot_scale_tight(double lo, double hi, size_t ticks)
+{
+    plot_scale s = plot_scale_of(lo, hi, ticks);
+    double margin = .03 * (hi - lo);
+    if (!(hi - lo > 1e-9)) return s;
+    s.lo = fmax(s.lo, lo - margin);
+    s.hi = fmin(s.hi, hi + margin);
+    return s;
+}
+
+/* First tick that lies on the axis. */
+static double first_tick(const plot_scale *s)
+{
+    return s->step * ceil(s->lo / s->step - 1e-9);
+}
+
 plot plot_begin(buffer *b, double height, double left, double right, double bottom, const char *aria)
 {
     buffer_printf(b, "<svg class=\"plot\" viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"", PLOT_WIDTH, height);
@@ -115,7 +131,7 @@ static double shown(double v, double step)
 void plot_x_axis(const plot *p, const char *label)
 {
     const plot_scale *s = &p->x;
-    for (double v = s->lo; v <= s->hi + s->step / 2; v += s->step) {
+    for (double v = first_tick(s); v <= s->hi + 1e-9 * s->step; v += s->step) {
         double x = plot_x(p, v);
         plot_line(p, shown(v, s->step) == 0 ? "zero" : "grid", x, p->top, x, p->bottom);
         plot_text(p, "tick", x, p->bottom + 18, "middle", "%.*f", s->digits, shown(v, s->step));
@@ -126,7 +142,7 @@ void plot_x_axis(const plot *p, const char *label)
 void plot_y_axis(const plot *p, const char *label)
 {
     const plot_scale *s = &p->y;
-    for (double v = s->lo; v <= s->hi + s->step / 2; v += s->step) {
+    for (double v = first_tick(s); v <= s->hi + 1e-9 * s->step; v += s->step) {
         double y = plot_y(p, v);
         plot_line(p, shown(v, s->step) == 0 ? "zero" : "grid", p->left, y, p->right, y);
         plot_text(p, "tick", p->left - 6, y + 5, "end", "%.*f", s->digits, shown(v, s->step));

@@ -16,6 +16,8 @@ typedef struct {
 
 /* Steps of 1, 2 or 5 times a power of ten, about so many, which cover lo to hi (NaN or lo > hi: 0 to 1). */
 plot_scale plot_scale_of(double lo, double hi, size_t ticks);
+/* The same steps, but no wider than lo to hi and a little: ticks lie inside. */
+plot_scale plot_scale_tight(double lo, double hi, size_t ticks);
 /* Makes *lo and *hi cover v; NaN does nothing. Begin with INFINITY and -INFINITY. */
 void plot_cover(double *lo, double *hi, double v);
 

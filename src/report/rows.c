@@ -8,6 +8,8 @@
 void score_rows_free(score_rows *r)
 {
     if (!r) return;
+    free(r->null_row);
+    free(r->null_value);
     arena_free(r->memory);
     free(r);
 }
@@ -19,6 +21,87 @@ static int read_warnings(store *s, score_rows *r, err *e)
     if (store_shape(s, "warnings", &shape, e)) return -1;
     r->n_warnings = shape.dims[0];
     return store_column_text(s, "warnings", r->n_warnings, r->memory, &r->warning, e);
+}
+
+static int length_of(store *s, const char *name, size_t *n, err *e)
+{
+    store_shape_t shape;
+    *n = 0;
+    if (!store_has(s, name)) return 0;
+    if (store_shape(s, name, &shape, e)) return -1;
+    *n = shape.dims[0];
+    return 0;
+}
+
+static int text_attribute(const char **out, store *s, const char *name, arena *a, err *e)
+{
+    char *text = NULL;
+    if (store_has_attribute(s, "/", name) && store_get_text(s, "/", name, &text, e)) return -1;
+    *out = arena_text(a, text ? text : "", text ? strlen(text) : 0, e);
+    free(text);
+    return *out ? 0 : -1;
+}
+
+/* Columns that a file without intervals and nulls does not hold. */
+static int optional_column(double **out, store *s, score_rows *r, const char *name, err *e)
+{
+    if (!(*out = arena_get(r->memory, (r->n + 1) * sizeof **out, e))) return -1;
+    for (size_t i = 0; i < r->n; i++) (*out)[i] = NAN;
+    return store_column_f8(s, name, r->n, r->memory, out, e);
+}
+
+static int read_inference(store *s, score_rows *r, err *e)
+{
+    const struct {
+        const char *name;
+        double **to;
+    } list[] = { { "row/bca_lo", &r->bca_lo }, { "row/bca_hi", &r->bca_hi }, { "row/null_mean", &r->null_mean }, { "row/p_max", &r->p_max },
+                 { "row/q", &r->q },           { "row/p_t", &r->p_t },       { "row/p_flip", &r->p_flip } };
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        if (optional_column(list[k].to, s, r, list[k].name, e)) return -1;
+    static char none[1] = "";
+    if (!(r->null = arena_get(r->memory, (r->n + 1) * sizeof *r->null, e))) return -1;
+    for (size_t i = 0; i < r->n; i++) r->null[i] = none;
+    return store_column_text(s, "row/null", r->n, r->memory, &r->null, e) || text_attribute(&r->whole, s, "whole", r->memory, e) ? -1 : 0;
+}
+
+static int read_null_values(store *s, score_rows *r, const char *path, err *e)
+{
+    store_shape_t shape;
+    size_t rows, values;
+    if (!store_has(s, "null/value")) return 0;
+    if (store_shape(s, "null/value", &shape, e) || store_read_i8(s, "null/row", &r->null_row, &rows, e) ||
+        store_read_f8(s, "null/value", &r->null_value, &values, e))
+        return -1;
+    if (shape.rank != 2 || shape.dims[0] != rows) return err_set(e, ERR_INPUT, "%s: /null/value is not rows × samples", path);
+    r->n_null_rows = rows;
+    r->n_null = shape.dims[1];
+    return 0;
+}
+
+const double *score_null_of(const score_rows *r, size_t row)
+{
+    for (size_t k = 0; k < r->n_null_rows; k++)
+        if (row != SIZE_MAX && r->null_row[k] == (int64_t)row) return r->null_value + k * r->n_null;
+    return NULL;
+}
+
+static int read_choices(store *s, score_rows *r, err *e)
+{
+    arena *a = r->memory;
+    if (length_of(s, "choice/layer", &r->n_choices, e) || length_of(s, "oracle/layer", &r->n_oracles, e)) return -1;
+    return store_column_text(s, "choice/model", r->n_choices, a, &r->choice_model, e) ||
+                   store_column_text(s, "choice/kind", r->n_choices, a, &r->choice_kind, e) ||
+                   store_column_text(s, "choice/target", r->n_choices, a, &r->choice_target, e) ||
+                   store_column_text(s, "choice/subject", r->n_choices, a, &r->choice_subject, e) ||
+                   store_column_text(s, "choice/layer", r->n_choices, a, &r->choice_layer, e) ||
+                   store_column_i4(s, "choice/fold", r->n_choices, a, &r->choice_fold, e) ||
+                   store_column_text(s, "oracle/model", r->n_oracles, a, &r->oracle_model, e) ||
+                   store_column_text(s, "oracle/kind", r->n_oracles, a, &r->oracle_kind, e) ||
+                   store_column_text(s, "oracle/target", r->n_oracles, a, &r->oracle_target, e) ||
+                   store_column_text(s, "oracle/layer", r->n_oracles, a, &r->oracle_layer, e)
+               ? -1
+               : 0;
 }
 
 int score_rows_read(score_rows **out, const char *path, err *e)
@@ -40,6 +123,8 @@ int score_rows_read(score_rows **out, const char *path, err *e)
         store_column_f8(s, "row/normalised", n, a, &r->normalised, e) || store_column_f8(s, "row/lo", n, a, &r->lo, e) ||
         store_column_f8(s, "row/hi", n, a, &r->hi, e) || store_column_f8(s, "row/p", n, a, &r->p, e) ||
         store_column_text(s, "row/interval", n, a, &r->interval, e) || store_column_i4(s, "row/n", n, a, &r->count, e) ||
+        store_column_text(s, "row/units", n, a, &r->units, e) || store_column_text(s, "row/baseline", n, a, &r->baseline, e) ||
+        read_choices(s, r, e) || read_inference(s, r, e) || read_null_values(s, r, path, e) ||
         read_warnings(s, r, e))
         goto done;
     if (!r->layer || !r->kind || !r->target || !r->roi || !r->subject || !r->measure || !r->value || !r->ceiling ||

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* What the model adds to the baseline: ΔR² with its interval, a row a region. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "dots.h"
+#include "figures.h"
+#include "finding.h"
+#include "html.h"
+
+static dot_mark mark_of(const report_view *v, const char *model, const char *target, const char *roi, mark_shape shape, const char *css)
+{
+    size_t row = model ? finding_row(v->r, model, "nested", NULL, target, roi, "delta_r2") : SIZE_MAX;
+    if (row == SIZE_MAX) return (dot_mark){ shape, css, model, NAN, NAN, NAN, NULL };
+    return (dot_mark){ shape, css, model, v->r->value[row], v->r->lo[row], v->r->hi[row], v->r->interval[row] };
+}
+
+int figure_delta(buffer *b, const report_view *v, const char *target, err *e)
+{
+    const char **rois = NULL;
+    dot_row *row = NULL;
+    size_t n;
+    int status = -1;
+    if (finding_row(v->r, v->model, "nested", NULL, target, v->roi, "delta_r2") == SIZE_MAX) return 0;
+    if (figure_rois(&rois, &n, v, target, e) || !(row = mem_new(n, sizeof *row, e))) goto done;
+    for (size_t i = 0; i < n; i++)
+        row[i] = (dot_row){ .name = rois[i], .n = v->seeds ? 2 : 1,
+                            .mark = { mark_of(v, v->model, target, rois[i], MARK_CIRCLE, "s1"),
+                                      mark_of(v, v->seeds, target, rois[i], MARK_DIAMOND, "s2") } };
+    bool interval = !isnan(row[0].mark[0].lo);
+    html_figure_begin(b, "What the model adds to the baseline.", "%s; layer chosen inside the training data of each fold.%s",
+                      target_words(v->r, target), interval ? "" : " No interval was asked for.");
+    dot_legend(b, row, n, NULL);
+    svg_dot_rows(b, row, n, "ΔR² (share of variance)", "ΔR² by region");
+    html_figure_end(b);
+    status = 0;
+done:
+    free(rois);
+    free(row);
+    return status;
+}
