@@ -121,13 +121,15 @@ void log_result(const char *format, ...) BROCA_PRINTF(1, 2); /* the stage's clos
 void log_error(const err *e);                                 /* prints "broca STAGE: text" or JSON event "error" */
 
 typedef struct {
-    size_t total, done, printed;
+    size_t total, done, printed, first;
     double start_s, shown_s;
-    char what[64];
+    char what[64], note[64];
 } progress;
 /* Rate, share and time left on a terminal; a line each 10 % elsewhere. Safe to step from OpenMP threads. */
 void progress_start(progress *p, const char *what, size_t total);
 void progress_step(progress *p, size_t by);
+void progress_resume(progress *p, size_t done); /* after start: so much was done before this process */
+void progress_note(progress *p, const char *format, ...) BROCA_PRINTF(2, 3); /* shown before the rate from now on */
 void progress_end(progress *p);
 
 /* ---- clocks, threads, signals (base/clock.c, base/threads.c) ---- */

@@ -107,10 +107,11 @@ void progress_start(progress *p, const char *what, size_t total)
 
 static void show(const progress *p, size_t done, double now)
 {
-    char text[200];
+    char text[1200];
     double used = now - p->start_s, share = (double)done / (double)(p->total ? p->total : 1);
-    snprintf(text, sizeof text, "%s: %3.0f %%, %zu of %zu, %.1f a second, %.0f s left", p->what, 100 * share, done, p->total,
-             used > 0 ? (double)done / used : 0, share > 0 ? used / share - used : 0);
+    double rate = used > 0 ? (double)(done - p->first) / used : 0;
+    snprintf(text, sizeof text, "%s: %3.0f %%, %zu of %zu, %s%.1f a second, %.0f s left", p->what, 100 * share, done, p->total,
+             p->note, rate, rate > 0 ? (double)(p->total - done) / rate : 0);
     if (on_terminal()) fprintf(stderr, "\r\033[K%s", text);
     else line("progress", "", text);
 }
@@ -131,6 +132,20 @@ void progress_step(progress *p, size_t by)
             p->printed = tenth;
         }
     }
+}
+
+void progress_resume(progress *p, size_t done)
+{
+    p->done = p->first = done;
+    p->printed = p->total ? 10 * done / p->total : 0;
+}
+
+void progress_note(progress *p, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(p->note, sizeof p->note, format, list);
+    va_end(list);
 }
 
 void progress_end(progress *p)

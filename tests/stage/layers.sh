@@ -40,7 +40,7 @@ violations() (
             line("report", 6); line("stages", 7)
             of["activations"] = "model" # a header on the line of model: reads and writes the kind that line 5 shares
             of["tensors"] = "model" # its safetensors files, which training writes too
-            of["corpus"] = "train" # token files and tokenizer training
+            of["corpus"] = of["training"] = "train" # token files and tokenizer training; training runs
             of["volume"] = "store" # images of others
             of["glm"] = "localize" # linear models of runs and of groups
         }
