@@ -19,7 +19,7 @@ arch.full    := topolm,layers=4,width=196,heads=4,context=128,sheet=14x14
 plan.full    := steps=7400,windows=16,warmup=200,peak=1e-3,floor=1e-4
 arch.mini    := topolm,layers=2,width=100,heads=4,context=128,sheet=10x10
 plan.mini    := steps=300,windows=16,warmup=50,peak=1e-3,floor=1e-4
-plan.sweep   := steps=300,windows=16,warmup=50,peak=1e-3,floor=1e-4
+plan.sweep   := steps=200,windows=16,warmup=50,peak=1e-3,floor=1e-4
 alpha.topolm  := .25
 alpha.control := 0
 ALPHAS       := 0 .05 .25 1 2.5

@@ -70,6 +70,9 @@ static int check_header(const corpus *c, err *e)
                        h->token_bytes, (unsigned long long)h->vocabulary, h->end);
     if (h->train_tokens > h->tokens || h->train_documents > h->documents)
         return err_set(e, ERR_INPUT, "%s: more tokens or documents are for training than there are", c->path);
+    if (h->sources > h->documents) /* each has one at least */
+        return err_set(e, ERR_INPUT, "%s: %llu sources have %llu documents", c->path, (unsigned long long)h->sources,
+                       (unsigned long long)h->documents);
     return 0;
 }
 
