@@ -27,7 +27,7 @@ static const option options[] = {
     { "units", OPT_TEXT, AT(units), NULL, "FILE", true, "localizer: only its selected units" },
     { "target", OPT_ENUM, AT(target), "single", "single group", true, "each neuroid, or the mean over subjects" },
     { "add-mean", OPT_FLAG, AT(add_mean), NULL, NULL, true, "a further neuroid: z-scored mean of a subject's regions" },
-    { "folds", OPT_TEXT, AT(folds), NULL, "SCHEME", true, "contiguous:K,gap=S | group:K | logo | random:K | given:FILE" },
+    { "folds", OPT_TEXT, AT(folds), NULL, "SCHEME", true, "contiguous:K,gap=S | group:K | logo | random:K | given:FILE; scikit-learn's: see below" },
     { "inner", OPT_TEXT, AT(inner), NULL, "SCHEME", true, "inner folds; or loo | gcv of the training rows" },
     { "allow-random", OPT_FLAG, AT(allow_random), NULL, NULL, true, "let random folds pass, with a warning" },
     { "alphas", OPT_TEXT, AT(alphas), "-1:6:22", "GRID", true, "penalties, log10 LO:HI:N or a list" },
@@ -46,7 +46,13 @@ static const option options[] = {
     COMMON_OPTIONS(stage_options),
     { 0 }
 };
-static const option_help help = { "encode", "nested cross-validated ridge from features to responses", NULL, NULL };
+static const option_help help = {
+    "encode", "nested cross-validated ridge from features to responses", NULL,
+    "--mode replicate:schrimpf2021 | brainscore | tuckute2024 | hadidi2025 repeats what a paper's code did: its folds, its regression,\n"
+    "its alphas, its r; what differs from strict is among the warnings and in the attribute differs_from_strict. Least squares in\n"
+    "brainscore: --alphas 0. Folds of scikit-learn from NumPy's legacy generator: kfold:K,seed=N, shufflesplit:K,train=.9,seed=N,\n"
+    "groupkfold:K[,seed=N], stratified:K,seed=N, stratified21:K,seed=N (before 0.22; strata are the groups).\n"
+};
 
 static int read_downsample(encode_options *o, const char *text, err *e)
 {
@@ -78,6 +84,19 @@ static int read_words(bool *flag, const char *name, const char *text, const char
     return status;
 }
 
+/* --mode replicate:NAME decides what its paper's code decided; those options cannot be given beside it. */
+static int read_mode(encode_options *q, const stage_options *o, stage *s)
+{
+    static const char *const decided[] = { "standardize", "select", "alpha-per", "allow-random", NULL };
+    const char *mode = o->common.mode;
+    if (str_same(mode, "strict")) return 0;
+    for (int i = 0; decided[i]; i++)
+        if (parsed_given(s->parsed, decided[i])) return err_set(&s->err, ERR_USAGE, "--mode %s says what --%s is: leave it out", mode, decided[i]);
+    if (encode_replicate(q, mode + strlen("replicate:"), parsed_given(s->parsed, "alphas"), parsed_given(s->parsed, "candidates"), &s->err)) return -1;
+    if (o->inner && q->paper != PAPER_HADIDI2025) return err_set(&s->err, ERR_USAGE, "--mode %s chooses alpha by leave-one-out: leave --inner out", mode);
+    return 0;
+}
+
 static int translate(encode_options *q, const stage_options *o, stage *s)
 {
     static const char *const xy[] = { "X", "Y", NULL }, *const saved[] = { "prediction", "weight", "inner", NULL };
@@ -106,7 +125,7 @@ static int translate(encode_options *q, const stage_options *o, stage *s)
     q->save_prediction = save[0];
     q->save_weight = save[1];
     q->save_inner = save[2];
-    return 0;
+    return read_mode(q, o, s);
 }
 
 /* The files inside NAME=FILE[:taps], hashed as inputs. */

@@ -27,6 +27,7 @@ typedef struct {
     size_t candidates;           /* of gamma for joint sets */
     bool group;                  /* --target */
     bool add_mean;               /* a further neuroid "mean" a subject: the z-scored mean of its ROIs */
+    paper_rule paper;            /* --mode replicate: PAPER_NONE is strict */
     const char *folds, *inner;   /* NULL: CONTRACT's defaults */
     inner_by inner_by;           /* or leave-one-out or generalised cross-validation of the training rows */
     bool allow_random;
@@ -52,6 +53,9 @@ typedef struct {
 
 /* "-1:6:22" (log10 LO:HI:N) or "1,10,100"; malloc'ed. ERR_USAGE for alpha < 0 or not finite. */
 int encode_alphas(double **out, size_t *n, const char *text, err *e);
+/* --mode replicate:NAME: everything that the paper's code decides is set; alphas and candidates only where they are not given.
+ * ERR_USAGE with the nearest name. */
+int encode_replicate(encode_options *o, const char *name, bool alphas_given, bool candidates_given, err *e);
 /* "128" or "128,scope=run" */
 int encode_highpass(encode_options *o, const char *text, err *e);
 

@@ -63,11 +63,15 @@ void bf16_round(uint16_t *out, const float *x, size_t n);
 
 /* ---- folds (num/folds.c; CONTRACT "Folds") ---- */
 
-typedef enum { FOLD_CONTIGUOUS, FOLD_GROUP, FOLD_LOGO, FOLD_RANDOM, FOLD_GIVEN } fold_kind;
+typedef enum {
+    FOLD_CONTIGUOUS, FOLD_GROUP, FOLD_LOGO, FOLD_RANDOM, FOLD_GIVEN,
+    FOLD_KFOLD, FOLD_SHUFFLE_SPLIT, FOLD_GROUP_KFOLD, FOLD_STRATIFIED, FOLD_STRATIFIED21 /* scikit-learn's (legacy_folds.c) */
+} fold_kind;
 typedef struct {
     fold_kind kind;
     size_t k;
     double gap_s;       /* contiguous; 0 if not said */
+    double train_share; /* shufflesplit */
     bool has_seed;
     uint64_t seed;
     bool at_most;       /* fewer groups than k: as many folds as groups, at least 2 (the default inner scheme) */
@@ -75,6 +79,8 @@ typedef struct {
 } fold_scheme;
 /* "contiguous:6,gap=10" ...; ERR_USAGE with the nearest word. */
 int fold_scheme_parse(fold_scheme *out, const char *text, err *e);
+/* Do its folds part neighbours and members of a group (random, kfold, shufflesplit, stratified)? Strict mode refuses them. */
+bool fold_scheme_parts_neighbours(const fold_scheme *s);
 
 typedef struct {
     size_t n;                 /* presentations */
@@ -92,7 +98,7 @@ typedef struct {
 int folds_make(folds **out, const fold_scheme *scheme, const fold_items *items, const uint8_t *use, err *e);
 void folds_free(folds *f);
 /* Default inner scheme for an outer one (CONTRACT): contiguous:5 with the outer gap; group:5 capped by groups left;
- * random:5 with the outer seed; for given it must be named: ERR_USAGE. */
+ * random:5 with the outer seed; for given and scikit-learn's it must be named: ERR_USAGE. */
 int folds_inner(fold_scheme *out, const fold_scheme *outer, err *e);
 /* "contiguous:6,gap=10": what fold_scheme_parse reads. */
 void fold_scheme_text(const fold_scheme *s, char *text, size_t room);
@@ -183,6 +189,7 @@ typedef struct {
     bool alpha_shared;                 /* one alpha for all columns of y */
     bool exhaustive;                   /* every alpha is scored in fp64, none screened: the same choice, slower */
     bool standardise;                  /* columns of x by mean and sd (ddof 0) of the outer training rows */
+    bool himalaya;                     /* ties as himalaya breaks them: 1e-10 ln(alpha) is added, the first maximum wins, alpha 0 never */
     const band *bands; size_t n_bands; /* 0 or 1: plain ridge */
     bool divide_by_width;              /* each band divided by sqrt(p_b) (strict, METHODS 3.8) */
     const double *gammas; size_t n_gammas; /* [n_gammas×n_bands]; NULL with n_bands < 2 */
@@ -240,6 +247,10 @@ typedef enum { PAPER_NONE, PAPER_SCHRIMPF2021, PAPER_BRAINSCORE, PAPER_TUCKUTE20
 /* Their correlation of y and prediction: NaN of a constant (2021), 1e-8 in the norms so that it counts 0, 0 below an sd of 1e-7,
  * 0 where the norm is at most 1e-5 of the mean. */
 double paper_r(paper_rule rule, const double *y, const double *prediction, size_t n, size_t stride);
+/* One outer fold by a paper's regression (num/paper_fit.c): least squares of minimum norm where the only alpha is 0; else alpha by
+ * leave-one-out errors of the training rows, one for all neuroids where q->alpha_shared; PAPER_HADIDI2025 by nested_ridge and
+ * himalaya's ties. score[].r is the paper's. Bands are columns side by side but for PAPER_HADIDI2025. */
+int paper_ridge(const nested_problem *q, paper_rule rule, nested_result *out, err *e);
 /* Brain-Score: median over neuroids in each fold, mean over folds; r [count×v]. */
 int paper_median_of_folds(double *score, const double *r, size_t count, size_t v, err *e);
 /* 2021: median over a subject's neuroids (NaN left out), median over subjects; the median absolute deviation over subjects. */

@@ -170,7 +170,7 @@ static int make_folds(ceiling_data *d, folds **made, const row_facts *x, const i
 {
     fold_items items = { d->n, x->run, x->onset, x->group, given };
     if (fold_scheme_parse(scheme, text, e)) return -1;
-    if (scheme->kind == FOLD_RANDOM && !allow_random) {
+    if (fold_scheme_parts_neighbours(scheme) && !allow_random) {
         err_set(e, ERR_USAGE, "random folds leak between neighbours and are refused in strict mode");
         return err_hint(e, "--allow-random if that is what you want to show");
     }

@@ -64,6 +64,11 @@ void encoded_free(encoded *x)
 static int outer_scheme(fold_scheme *s, const run *q, const responses *r, err *e)
 {
     const char *text = q->o->folds;
+    char papers[128];
+    if (!text && q->o->paper) {
+        if (paper_outer_folds(papers, sizeof papers, q->o, &q->rows, e)) return -1;
+        text = papers;
+    }
     if (!text && r->tr > 0) text = "contiguous:6,gap=10";
     if (!text && q->rows.group) text = "group:5";
     if (!text) {
@@ -71,7 +76,7 @@ static int outer_scheme(fold_scheme *s, const run *q, const responses *r, err *e
         return err_hint(e, "--folds group:5 with --stimuli that have groups, or --folds random:5 --allow-random");
     }
     if (fold_scheme_parse(s, text, e)) return err_while(e, "reading --folds");
-    if (s->kind != FOLD_RANDOM) return 0;
+    if (!fold_scheme_parts_neighbours(s) || q->o->paper) return 0;
     if (!q->o->allow_random) {
         err_set(e, ERR_USAGE, "random folds leak where neighbours are alike, and are refused in strict mode");
         return err_hint(e, "--allow-random makes them, with a warning in every output");
@@ -107,41 +112,41 @@ done:
     return status;
 }
 
-static int make_folds(run *q, const responses *r, err *e)
+/* The inner scheme; *given gets the labels of `given` inner folds, which may lie in another file than the outer ones'. */
+static int inner_scheme(fold_scheme *inner, int32_t **given, const fold_scheme *outer, const run *q, err *e)
 {
-    fold_scheme outer, inner;
+    const encode_options *o = q->o;
+    if (o->inner ? fold_scheme_parse(inner, o->inner, e) : o->paper ? paper_inner_folds(inner, outer) : folds_inner(inner, outer, e))
+        return o->inner ? err_while(e, "reading --inner") : -1;
+    if (fold_scheme_parts_neighbours(inner) && !o->allow_random) return err_set(e, ERR_USAGE, "--inner %s needs --allow-random", o->inner);
+    return inner->kind == FOLD_GIVEN ? read_given(given, inner, &q->rows, e) : 0;
+}
+
+static size_t groups_in(const used_rows *u, const uint8_t *train)
+{
+    size_t groups = 0;
+    for (size_t i = 0; i < u->n && u->group; i++) {
+        bool first = train[i];
+        for (size_t k = 0; k < i && first; k++) first = !train[k] || !str_same(u->group[k], u->group[i]);
+        groups += first;
+    }
+    return groups;
+}
+
+static int make_inner(run *q, const fold_scheme *outer, err *e)
+{
+    fold_scheme inner;
     int32_t *given = NULL;
     int status = -1;
     fold_items items = { q->rows.n, q->rows.run, q->rows.onset, (const char *const *)q->rows.group, NULL };
-    if (outer_scheme(&outer, q, r, e)) return -1;
-    if (outer.kind == FOLD_GIVEN && read_given(&given, &outer, &q->rows, e)) goto done;
+    if (inner_scheme(&inner, &given, outer, q, e)) goto done;
     items.given = given;
-    if (folds_make(&q->outer, &outer, &items, NULL, e)) {
-        err_while(e, "making the outer folds");
-        goto done;
-    }
-    fold_scheme_text(&outer, q->result->folds_text, sizeof q->result->folds_text);
-    if (q->o->inner_by != INNER_FOLDS) {
-        snprintf(q->result->inner_text, sizeof q->result->inner_text, "%s", q->o->inner_by == INNER_LOO ? "loo" : "gcv");
-        if (q->rows.onset && r->tr > 0)
-            log_warn("leave-one-out inside the training rows looks at neighbours in time and picks alpha too small");
-        q->inner = mem_new(q->outer->count, sizeof *q->inner, e);
-        status = q->inner ? 0 : -1;
-        goto done;
-    }
-    if (q->o->inner ? fold_scheme_parse(&inner, q->o->inner, e) : folds_inner(&inner, &outer, e)) goto done;
     fold_scheme_text(&inner, q->result->inner_text, sizeof q->result->inner_text);
-    if (!(q->inner = mem_new(q->outer->count, sizeof *q->inner, e))) goto done;
     for (size_t f = 0; f < q->outer->count; f++) {
         fold_scheme own = inner;
-        size_t groups = 0;
         const uint8_t *train = q->outer->train + f * q->rows.n;
-        for (size_t i = 0; i < q->rows.n && own.kind == FOLD_GROUP && q->rows.group; i++) {
-            bool first = train[i];
-            for (size_t k = 0; k < i && first; k++) first = !train[k] || !str_same(q->rows.group[k], q->rows.group[i]);
-            groups += first;
-        }
-        if (own.kind == FOLD_GROUP && !q->o->inner && groups < own.k) own.k = groups < 2 ? 2 : groups;
+        size_t groups = own.kind == FOLD_GROUP && !q->o->inner ? groups_in(&q->rows, train) : SIZE_MAX;
+        if (groups < own.k) own.k = groups < 2 ? 2 : groups;
         if (folds_make(&q->inner[f], &own, &items, train, e)) {
             err_while(e, "making the inner folds of outer fold %zu", f + 1);
             goto done;
@@ -151,6 +156,28 @@ static int make_folds(run *q, const responses *r, err *e)
 done:
     free(given);
     return status;
+}
+
+static int make_folds(run *q, const responses *r, err *e)
+{
+    fold_scheme outer;
+    int32_t *given = NULL;
+    fold_items items = { q->rows.n, q->rows.run, q->rows.onset, (const char *const *)q->rows.group, NULL };
+    if (outer_scheme(&outer, q, r, e)) return -1;
+    if (outer.kind == FOLD_GIVEN && read_given(&given, &outer, &q->rows, e)) return -1;
+    items.given = given;
+    int status = folds_make(&q->outer, &outer, &items, NULL, e);
+    free(given);
+    if (status) return err_while(e, "making the outer folds");
+    if (outer.kind == FOLD_SHUFFLE_SPLIT && q->o->save_prediction)
+        return err_set(e, ERR_USAGE, "--save prediction: shufflesplit tests an item several times, it has no one prediction");
+    fold_scheme_text(&outer, q->result->folds_text, sizeof q->result->folds_text);
+    if (!(q->inner = mem_new(q->outer->count, sizeof *q->inner, e))) return -1;
+    if (q->o->inner_by == INNER_FOLDS) return make_inner(q, &outer, e);
+    snprintf(q->result->inner_text, sizeof q->result->inner_text, "%s", q->o->inner_by == INNER_LOO ? "loo" : "gcv");
+    if (q->rows.onset && r->tr > 0)
+        log_warn("leave-one-out inside the training rows looks at neighbours in time and picks alpha too small");
+    return 0;
 }
 
 /* The filter's blocks: rows of a run that are tested in the same fold; whole runs for scope=run. */
@@ -352,6 +379,11 @@ static int job_space(job_result *j, const encoded_set *s, const fit_set *fit, co
     return 0;
 }
 
+static int make_candidates(double *out, size_t bands, const encode_options *o, err *e)
+{
+    return (o->paper ? paper_candidates : gamma_candidates)(out, o->candidates, bands, o->seed, e);
+}
+
 static int fit_job(job_result *j, const run *q, const fit_set *fit, size_t f, err *e)
 {
     size_t n = q->rows.n;
@@ -369,9 +401,9 @@ static int fit_job(job_result *j, const run *q, const fit_set *fit, size_t f, er
     if (fit->n_bands > 2) { /* candidates for this number of bands */
         if (!(own = mem_new(q->o->candidates * fit->n_bands, sizeof *own, e))) goto done;
         problem.gammas = own;
-        if (gamma_candidates(own, q->o->candidates, fit->n_bands, q->o->seed, e)) goto done;
+        if (make_candidates(own, fit->n_bands, q->o, e)) goto done;
     }
-    if (nested_ridge(&problem, keep, &j->r, e)) goto done;
+    if (q->o->paper ? paper_ridge(&problem, q->o->paper, &j->r, e) : nested_ridge(&problem, keep, &j->r, e)) goto done;
     size_t counts[3] = { j->r.dropped, j->r.screened, j->r.rescored };
     memcpy(j->at, counts, sizeof counts);
     status = 0;
@@ -489,7 +521,8 @@ static void summarise(encoded_set *s, run *q)
             sse += s->sse[at];
             sst += q->result->sst[at];
         }
-        s->r_mean[j] = r / (double)F;
+        bool left_out = o->paper == PAPER_SCHRIMPF2021; /* NaN counts 0 elsewhere */
+        s->r_mean[j] = left_out ? r / (double)(F - (size_t)s->n_nan[j]) : r / (double)F;
         s->r_pooled[j] = pooled_r(s, F, v, j);
         s->r2_pooled[j] = sst > 0 ? 1 - sse / sst : NAN;
         q->result->edges += (size_t)s->n_edge[j];
@@ -514,10 +547,11 @@ static int prepare(run *q, const responses *r, const stimuli *x, err *e)
     if (features_read(&q->features, r, &q->rows, o, e) || fits_make(&q->fits, &q->n_fits, &q->features, o, e)) return -1;
     for (size_t i = 0; i < q->n_fits; i++)
         if (q->fits[i].n_bands > MOST_BANDS) return err_set(e, ERR_USAGE, "%s has %zu bands, at most %d", q->fits[i].name, q->fits[i].n_bands, MOST_BANDS);
-    if (o->alpha_shared && o->select == SELECT_MSE && !o->standardise_y && !o->group)
+    if (o->paper) paper_warn(o, q->result->folds_text);
+    if (!o->paper && o->alpha_shared && o->select == SELECT_MSE && !o->standardise_y && !o->group)
         log_warn("one alpha for all neuroids, chosen by mse, depends on the units of the responses");
     if (!(q->gammas = mem_new(o->candidates * 2, sizeof *q->gammas, e))) return -1;
-    return gamma_candidates(q->gammas, o->candidates, 2, o->seed, e);
+    return make_candidates(q->gammas, 2, o, e);
 }
 
 static int encode_once(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e)

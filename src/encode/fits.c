@@ -97,6 +97,13 @@ static int fit_joint(fit_set **list, size_t *n, const feature_set *f, const feat
     return add_part(s, f, 0, e) || add_parts(s, o->baseline, 1, false, l, e) ? -1 : 0;
 }
 
+/* Papers without bands put columns side by side. */
+static void one_band(fit_set *s)
+{
+    for (size_t k = 0; k < s->n_parts; k++) s->band[k] = 0;
+    s->n_bands = 1;
+}
+
 int fits_make(fit_set **out, size_t *n, const feature_list *l, const encode_options *o, err *e)
 {
     *out = NULL;
@@ -112,6 +119,10 @@ int fits_make(fit_set **out, size_t *n, const feature_list *l, const encode_opti
         if (!s || !(s->name = mem_text(o->bands[i], e))) return -1;
         s->divide = true;
         if (add_parts(s, o->bands[i], 0, true, l, e)) return err_while(e, "taking the bands '%s'", o->bands[i]);
+    }
+    for (size_t i = 0; i < *n && o->paper; i++) {
+        (*out)[i].divide = false;
+        if (o->paper != PAPER_HADIDI2025) one_band(&(*out)[i]);
     }
     return 0;
 }

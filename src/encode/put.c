@@ -2,7 +2,7 @@
 /* The product of kind `encoding` (CONTRACT "Files"). */
 #include <stdlib.h>
 
-#include "broca/encode.h"
+#include "sets.h"
 
 typedef struct {
     store *s;
@@ -88,7 +88,7 @@ int encoded_put(store *s, const encoded *x, const encode_options *o, err *e)
         return -1;
     for (size_t i = 0; i < x->n_sets; i++)
         if (put_set(s, x, &x->sets[i], o->n_alphas, e)) return err_while(e, "writing the set %s", x->sets[i].name);
-    return store_set_text(s, "/", "target", o->group ? "group" : "single", e) ||
+    return paper_put(s, x, o, e) || store_set_text(s, "/", "target", o->group ? "group" : "single", e) ||
                    store_set_text(s, "/", "folds", x->folds_text, e) || store_set_text(s, "/", "inner", x->inner_text, e)
                ? -1 : 0;
 }

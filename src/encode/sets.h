@@ -93,4 +93,12 @@ int encoded_columns(encoded *x, const size_t *map, size_t v, size_t n_alphas, er
 int null_responses(responses **out, const responses *r, const used_rows *u, const encode_options *o, double gap_s, err *e);
 int null_split(encoded *x, const encode_options *o, err *e);
 
+/* --mode replicate (replicate.c): default folds of the mode; inner folds of hadidi2025; its candidates of gamma; what differs from
+ * strict, as warnings; attributes and aggregated scores of the product. */
+int paper_outer_folds(char *text, size_t room, const encode_options *o, const used_rows *u, err *e);
+int paper_inner_folds(fold_scheme *inner, const fold_scheme *outer);
+int paper_candidates(double *out, size_t count, size_t bands, uint64_t seed, err *e);
+void paper_warn(const encode_options *o, const char *folds_text);
+int paper_put(store *s, const encoded *x, const encode_options *o, err *e);
+
 #endif

@@ -30,6 +30,20 @@ size_t choose_alpha(const double *score, size_t stride, const double *alphas, si
     return chosen;
 }
 
+size_t choose_himalaya(const double *score, size_t stride, const double *alphas, size_t n, double *best)
+{
+    size_t chosen = 0;
+    *best = -INFINITY;
+    for (size_t a = 0; a < n; a++) {
+        double value = score[a * stride] + 1e-10 * log(alphas[a]); /* alpha 0: -inf, never the best */
+        if (value > *best) {
+            *best = value;
+            chosen = a;
+        }
+    }
+    return chosen;
+}
+
 bool beats(double score, double best, select_by select)
 {
     if (isnan(score)) return false;

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Fold schemes as text: contiguous:K,gap=S | group:K[,seed=N] | logo | random:K[,seed=N] | given:FILE. */
+/* Fold schemes as text: contiguous:K,gap=S | group:K[,seed=N] | logo | random:K[,seed=N] | given:FILE; and scikit-learn's:
+ * kfold:K[,seed=N] | shufflesplit:K[,train=.9][,seed=N] | groupkfold:K[,seed=N] | stratified:K[,seed=N] | stratified21:K[,seed=N]. */
 #include "broca/num.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[] = { "contiguous", "group", "logo", "random", "given", NULL };
+static const char *const kinds[] = { "contiguous", "group", "logo", "random", "given", "kfold", "shufflesplit", "groupkfold", "stratified",
+                                     "stratified21", NULL };
+
+static bool of_scikit_learn(fold_kind kind)
+{
+    return kind >= FOLD_KFOLD;
+}
+
+bool fold_scheme_parts_neighbours(const fold_scheme *s)
+{
+    return s->kind == FOLD_RANDOM || (of_scikit_learn(s->kind) && s->kind != FOLD_GROUP_KFOLD);
+}
 
 static int bad_scheme(const char *text, err *e)
 {
@@ -15,7 +27,8 @@ static int bad_scheme(const char *text, err *e)
     snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), text);
     const char *near = str_nearest(word, kinds);
     err_set(e, ERR_USAGE, "'%s' is no fold scheme; expected contiguous:K,gap=S | group:K[,seed=N] | logo | random:K[,seed=N] "
-            "| given:FILE", text);
+            "| given:FILE; replicate modes: kfold:K,seed=N | shufflesplit:K,train=.9,seed=N | groupkfold:K,seed=N | stratified:K,seed=N | "
+            "stratified21:K,seed=N", text);
     return near && !str_same(near, word) ? err_hint(e, "did you mean %s?", near) : -1;
 }
 
@@ -30,11 +43,17 @@ static int parse_extra(fold_scheme *s, const char *extra, const char *text, err 
         return 0;
     }
     if (str_begins(extra, "seed=")) {
-        if (s->kind != FOLD_GROUP && s->kind != FOLD_RANDOM)
+        if (s->kind != FOLD_GROUP && s->kind != FOLD_RANDOM && !of_scikit_learn(s->kind))
             return err_set(e, ERR_USAGE, "'%s': only group and random folds have a seed", text);
         if (parse_size(extra + 5, &seed)) return err_set(e, ERR_USAGE, "'%s': seed is a whole number, not '%s'", text, extra + 5);
+        if (of_scikit_learn(s->kind) && seed > UINT32_MAX) return err_set(e, ERR_USAGE, "'%s': seed is below 2^32", text);
         s->seed = seed;
         s->has_seed = true;
+        return 0;
+    }
+    if (str_begins(extra, "train=") && s->kind == FOLD_SHUFFLE_SPLIT) {
+        if (parse_double(extra + 6, &s->train_share) || !(s->train_share > 0 && s->train_share < 1))
+            return err_set(e, ERR_USAGE, "'%s': train is a share between 0 and 1, not '%s'", text, extra + 6);
         return 0;
     }
     err_set(e, ERR_USAGE, "'%s': '%s' is not known; expected gap=SECONDS or seed=N", text, extra);
@@ -80,6 +99,7 @@ int fold_scheme_parse(fold_scheme *out, const char *text, err *e)
     size_t n = strcspn(text, ":");
     const char *rest = text[n] ? text + n + 1 : NULL;
     memset(out, 0, sizeof *out);
+    out->train_share = .9;
     out->kind = kind_of(text, n, &found);
     if (!found) return bad_scheme(text, e);
     if (out->kind == FOLD_LOGO)
@@ -114,9 +134,14 @@ int folds_inner(fold_scheme *out, const fold_scheme *outer, err *e)
         out->seed = from.seed;
         return 0;
     case FOLD_GIVEN:
+    case FOLD_KFOLD:
+    case FOLD_SHUFFLE_SPLIT:
+    case FOLD_GROUP_KFOLD:
+    case FOLD_STRATIFIED:
+    case FOLD_STRATIFIED21:
         break;
     }
-    err_set(e, ERR_USAGE, "given outer folds have no default inner scheme");
+    err_set(e, ERR_USAGE, "%s outer folds have no default inner scheme", kinds[from.kind]);
     return err_hint(e, "name it: --inner contiguous:5,gap=10 or --inner group:5");
 }
 
@@ -126,6 +151,7 @@ void fold_scheme_text(const fold_scheme *s, char *text, size_t room)
     if (s->kind == FOLD_LOGO) snprintf(text, room, "logo");
     else if (s->kind == FOLD_GIVEN) snprintf(text, room, "given:%s", s->file);
     else if (s->kind == FOLD_CONTIGUOUS) snprintf(text, room, "contiguous:%zu,gap=%g", s->k, s->gap_s);
+    else if (s->kind == FOLD_SHUFFLE_SPLIT) snprintf(text, room, "%s:%zu,train=%g,seed=%llu", kind, s->k, s->train_share, (unsigned long long)s->seed);
     else if (s->has_seed) snprintf(text, room, "%s:%zu,seed=%llu", kind, s->k, (unsigned long long)s->seed);
     else snprintf(text, room, "%s:%zu", kind, s->k);
 }

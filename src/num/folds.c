@@ -250,6 +250,35 @@ static int check_sizes(const folds *x, const fold_scheme *s, err *e)
     return 0;
 }
 
+/* scikit-learn's folds of the used rows, in their order. */
+static int assign_legacy(int32_t *fold, const fold_scheme *s, const fold_items *items, const uint8_t *use, err *e)
+{
+    size_t m = 0, *row = mem_new(items->n + 1, sizeof *row, e);
+    const char **group = mem_new(items->n + 1, sizeof *group, e);
+    int32_t *own = mem_new(items->n + 1, sizeof *own, e);
+    int status = -1;
+    if (!row || !group || !own) goto done;
+    if (s->kind != FOLD_KFOLD && !items->group) {
+        err_set(e, ERR_INPUT, "these folds need a group for each presentation; there is none");
+        goto done;
+    }
+    for (size_t i = 0; i < items->n; i++)
+        if (!use || use[i]) {
+            group[m] = items->group ? items->group[i] : NULL;
+            row[m++] = i;
+        }
+    uint32_t seed = (uint32_t)s->seed;
+    if (s->kind == FOLD_KFOLD) status = legacy_kfold(own, m, s->k, seed, e);
+    else if (s->kind != FOLD_GROUP_KFOLD) status = legacy_stratified(own, group, m, s->k, seed, s->kind == FOLD_STRATIFIED21, e);
+    else status = s->has_seed ? legacy_group_kfold(own, group, m, s->k, seed, e) : legacy_group_kfold_sizes(own, group, m, s->k, e);
+    for (size_t i = 0; i < m && !status; i++) fold[row[i]] = own[i];
+done:
+    free(row);
+    free(group);
+    free(own);
+    return status;
+}
+
 static int assign(int32_t *fold, size_t *count, const fold_scheme *s, const fold_items *items, const uint8_t *use, err *e)
 {
     *count = s->k;
@@ -259,6 +288,11 @@ static int assign(int32_t *fold, size_t *count, const fold_scheme *s, const fold
     case FOLD_LOGO: return assign_groups(fold, count, s, items, use, e);
     case FOLD_RANDOM: return assign_random(fold, s, items, use, e);
     case FOLD_GIVEN: return assign_given(fold, count, items, use, e);
+    case FOLD_SHUFFLE_SPLIT: return 0; /* no partition: its masks are made by themselves */
+    case FOLD_KFOLD:
+    case FOLD_GROUP_KFOLD:
+    case FOLD_STRATIFIED:
+    case FOLD_STRATIFIED21: return assign_legacy(fold, s, items, use, e);
     }
     return err_set(e, ERR_INPUT, "unknown fold scheme");
 }
@@ -283,6 +317,24 @@ static folds *folds_new(size_t n, size_t count, const int32_t *fold, err *e)
     return x;
 }
 
+static int draw_shuffle_split(folds *x, const fold_scheme *s, const uint8_t *use, err *e)
+{
+    size_t m = 0;
+    for (size_t i = 0; i < x->n; i++) m += !use || use[i];
+    uint8_t *test = mem_new(s->k * m + 1, 1, e), *train = mem_new(s->k * m + 1, 1, e);
+    int status = test && train ? legacy_shuffle_split(test, train, m, s->k, s->train_share, (uint32_t)s->seed, e) : -1;
+    for (size_t f = 0; f < s->k && !status; f++)
+        for (size_t i = 0, at = 0; i < x->n; i++) {
+            bool used = !use || use[i];
+            x->test[f * x->n + i] = used && test[f * m + at];
+            x->train[f * x->n + i] = used && train[f * m + at];
+            at += used;
+        }
+    free(test);
+    free(train);
+    return status;
+}
+
 int folds_make(folds **out, const fold_scheme *scheme, const fold_items *items, const uint8_t *use, err *e)
 {
     int status = -1;
@@ -296,6 +348,7 @@ int folds_make(folds **out, const fold_scheme *scheme, const fold_items *items, 
     x = folds_new(items->n, count, fold, e);
     if (!x) goto done;
     if (scheme->kind == FOLD_CONTIGUOUS && leave_gaps(x, scheme, items, use, e)) goto done;
+    if (scheme->kind == FOLD_SHUFFLE_SPLIT && draw_shuffle_split(x, scheme, use, e)) goto done;
     if (check_sizes(x, scheme, e)) goto done;
     *out = x;
     x = NULL;

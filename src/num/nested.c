@@ -80,7 +80,7 @@ static int work_space(work *w, err *e)
     w->blocks = (q->v + BLOCK - 1) / BLOCK;
     if (size_mul(q->n_alphas, q->v, &cells, e) || inner_set_new(&w->inner, w->f, q, e)) return -1;
     w->inner->test_apply = w->inner->by_inverse && w->n_candidates == 1 && !w->out->share && !w->out->weight;
-    w->screened = q->v >= SCREEN_FROM && q->by == INNER_FOLDS && !q->alpha_shared && !q->exhaustive && !w->out->inner &&
+    w->screened = q->v >= SCREEN_FROM && q->by == INNER_FOLDS && !q->alpha_shared && !q->exhaustive && !q->himalaya && !w->out->inner &&
                   w->inner->smallest_alpha > 0;
     w->c.alpha = mem_new(q->v, sizeof(size_t), e);
     w->c.gamma = mem_new(q->v, sizeof(int32_t), e);

@@ -122,6 +122,8 @@ void screen_scores(float *score, float *scale, uint8_t *unsure, screen_space *x,
 /* Largest alpha among those whose mean score is within 1e-12 of the best (CONTRACT tie rule); score [n_alphas] with a stride.
  * *best NaN when all are NaN (the largest alpha then). */
 size_t choose_alpha(const double *score, size_t stride, const double *alphas, size_t n, select_by select, double *best);
+/* himalaya's choice: the first maximum of score + 1e-10 ln(alpha), which *best holds. */
+size_t choose_himalaya(const double *score, size_t stride, const double *alphas, size_t n, double *best);
 /* Is a later candidate's score better than the best so far by more than a tie? */
 bool beats(double score, double best, select_by select);
 

@@ -79,7 +79,8 @@ static void choose_shared(work *w, size_t g)
             }
         mean[a * q->v] = n ? sum / (double)n : NAN;
     }
-    size_t chosen = choose_alpha(mean, q->v, q->alphas, q->n_alphas, q->select, &best);
+    size_t chosen = q->himalaya ? choose_himalaya(mean, q->v, q->alphas, q->n_alphas, &best)
+                                : choose_alpha(mean, q->v, q->alphas, q->n_alphas, q->select, &best);
     if (g && !beats(best, w->c.best[0], q->select)) return;
     for (size_t j = 0; j < q->v; j++) {
         w->c.alpha[j] = chosen;
@@ -101,7 +102,8 @@ static void choose_each(work *w, size_t g)
     const nested_problem *q = w->q;
     for (size_t j = 0; j < q->v; j++) {
         double best;
-        size_t chosen = choose_alpha(w->sum + j, q->v, q->alphas, q->n_alphas, q->select, &best);
+        size_t chosen = q->himalaya ? choose_himalaya(w->sum + j, q->v, q->alphas, q->n_alphas, &best)
+                                    : choose_alpha(w->sum + j, q->v, q->alphas, q->n_alphas, q->select, &best);
         for (size_t a = 0; w->out->n_nan_inner && a < q->n_alphas; a++)
             w->out->n_nan_inner[j] += (size_t)w->nans[a * q->v + j];
         take(&w->c, j, g, chosen, best, q->select);

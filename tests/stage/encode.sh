@@ -1,0 +1,120 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# broca encode from outside: replicate modes, the options of encoding, and what bad input says. All inputs are made here.
+# Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
+
+# shellcheck disable=SC2086,SC2317  # $items is several words; the tests are called by name
+set -u
+export LC_ALL=C.UTF-8
+project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
+BUILD=${BUILD:-build}
+case $BUILD in /*) ;; *) BUILD=$project/$BUILD ;; esac
+broca=$BUILD/bin/broca
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+passed=0 failed=0 skipped=0
+
+check() { # NAME...: each is a function that prints what went wrong and returns 1
+    for name; do
+        if "$name" >"$work/.said" 2>&1; then
+            passed=$((passed + 1))
+            echo "ok $name"
+        else
+            sed 's/^/  /' "$work/.said"
+            failed=$((failed + 1))
+            echo "not ok $name"
+        fi
+    done
+}
+works() { "$broca" "$@" >.out 2>.err </dev/null || { echo "exit $?: broca $*"; cat .err; return 1; }; }
+says() { grep -qiF -- "$1" .err || { echo "it does not say: $1"; cat .err; return 1; }; }
+# refused TEXT... -- STAGE ARGUMENT...: exit 2, one error with all the texts, no product
+refused() {
+    : >.texts
+    while [ "$1" != -- ]; do printf '%s\n' "$1" >>.texts; shift; done
+    shift
+    rm -rf new && mkdir new
+    "$broca" "$@" --out new/e.h5 >.out 2>.err </dev/null
+    got=$?
+    [ $got -eq 2 ] || { echo "exit $got, expected 2: broca $*"; cat .err; return 1; }
+    while IFS= read -r text; do says "$text" || return 1; done <.texts
+    [ "$(grep -v ': warning: ' .err | grep -c '^broca ')" -eq 1 ] || { echo 'not one error:'; cat .err; return 1; }
+    [ -z "$(ls -A new)" ] || { echo 'it leaves:'; ls -A new; return 1; }
+}
+# column FILE DATASET: its values in one line
+column() { works export "$1" --dataset "$2" --to tsv --out column.tsv && sed 1d column.tsv | tr '\t\n' '  ' | sed 's/ *$//'; }
+
+# 60 items in 12 groups of 5, activations of an untrained network, responses of 2 subjects × 2 regions: a sum of waves over items.
+inputs() {
+    awk -F '\t' 'NR == 1 { print "id\ttext\tgroup" } NR > 1 && NR <= 61 { print $1 "\t" $2 "\tg" int((NR - 2) / 5) }' \
+        "$project/stimuli/langloc-broca/stimuli.tsv" >items.tsv
+    cut -f 1 items.tsv | awk 'NR == 1 { print "id\ts1:R0\ts1:R1\ts2:R0\ts2:R1"; next }
+        { printf "%s", $1; for (j = 0; j < 4; j++) printf "\t%.6f", sin(NR * .37 + j) + cos(NR * (1.1 + j)); print "" }' >responses.tsv
+    works import --from table items.tsv --out items.h5 &&
+        works import --from table --as responses responses.tsv --out responses.h5 &&
+        works extract --arch gpt2,layers=1,width=24,heads=2,context=128,tokenizer=bytes --seed 7 --stimuli items.h5 --pool mean --out features.h5
+}
+items='encode --features m=features.h5:h.0 --stimuli items.h5 --responses responses.h5'
+
+# ---- replicate modes ----
+
+each_mode_says_its_folds_and_what_differs() {
+    while read -r mode folds inner; do
+        works $items --mode "replicate:$mode" --out e.h5 && says "replicate:$mode: aggregation:" || return 1
+        works inspect e.h5 || return 1
+        for want in "mode *replicate:$mode" "folds *$folds" "inner *$inner" 'differs_from_strict *[a-z]' 'aggregation *[a-z]' \
+            "mode replicate:$mode repeats what the paper's code did"; do
+            grep -q -- "$want" .out || { echo "no $want in"; cat .out; return 1; }
+        done
+    done <<END
+schrimpf2021 kfold:5,seed=1 loo
+brainscore groupkfold:10,seed=1234 loo
+tuckute2024 kfold:5,seed=0 loo
+hadidi2025 logo logo
+END
+}
+tuckute2024_has_its_sixty_alphas() {
+    works $items --mode replicate:tuckute2024 --out e.h5 || return 1
+    column e.h5 alpha | awk '{ exit !(NF == 60 && $1 == 1e-30 && $60 == 1e29) }' || { cat column.tsv; return 1; }
+}
+brainscore_has_one_alpha_for_all() {
+    works $items --mode replicate:brainscore --out e.h5 || return 1
+    works export e.h5 --dataset set/m/alpha --to tsv --out column.tsv && awk -F '\t' 'NR > 1 && ($1 != $2 || $2 != $3 || $3 != $4) { exit 1 }' column.tsv
+}
+brainscore_with_alpha_0_is_least_squares() {
+    works $items --mode replicate:brainscore --alphas 0 --folds kfold:5,seed=1 --out a.h5 && works $items --mode replicate:schrimpf2021 --out b.h5 || return 1
+    column a.h5 set/m/r2 >a && column b.h5 set/m/r2 >b && cmp a b
+}
+a_mode_decides_its_options() {
+    refused '--select' 'leave it out' -- $items --mode replicate:tuckute2024 --select r2 &&
+        refused '--standardize' -- $items --mode replicate:brainscore --standardize X &&
+        refused '--inner' -- $items --mode replicate:brainscore --inner group:3 &&
+        refused 'tuckute2023' "did you mean replicate:tuckute2024?" -- $items --mode replicate:tuckute2023
+}
+their_folds_are_refused_in_strict_mode() {
+    for folds in kfold:5,seed=1 shufflesplit:10,seed=1 stratified21:5,seed=1; do
+        refused 'random folds leak' -- $items --folds $folds --inner group:3 || return 1
+    done
+    works $items --folds groupkfold:4,seed=1234 --inner group:3 --out e.h5
+}
+shufflesplit_has_no_one_prediction() {
+    refused 'several times' -- $items --mode replicate:brainscore --folds shufflesplit:10,seed=1 --save prediction
+}
+# The folds that a file gives are used for the inner folds, too, and can come from another file there.
+given_folds_inside_and_outside() {
+    awk 'BEGIN { print "fold"; for (i = 0; i < 60; i++) print i % 3 }' >outer.tsv
+    awk 'BEGIN { print "fold"; for (i = 0; i < 60; i++) print int(i / 15) }' >inner.tsv
+    works $items --folds given:outer.tsv --inner given:inner.tsv --out a.h5 && works $items --folds given:outer.tsv --inner given:outer.tsv --out b.h5 || return 1
+    column a.h5 set/m/inner_best >a && column b.h5 set/m/inner_best >b || return 1
+    ! cmp -s a b || { echo 'the file of --inner is not read'; return 1; }
+    refused 'given outer folds have no default inner scheme' -- $items --folds given:outer.tsv
+}
+
+inputs >.said 2>&1 || { sed 's/^/  /' .said; echo 'not ok inputs'; echo '0 passed, 1 failed, 0 skipped'; exit 1; }
+check each_mode_says_its_folds_and_what_differs tuckute2024_has_its_sixty_alphas brainscore_has_one_alpha_for_all \
+    brainscore_with_alpha_0_is_least_squares a_mode_decides_its_options their_folds_are_refused_in_strict_mode \
+    shufflesplit_has_no_one_prediction given_folds_inside_and_outside
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
