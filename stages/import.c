@@ -11,29 +11,38 @@
 
 typedef struct {
     common_options common;
-    const char *from, *as, *words, *id, *group, *subject;
-    option_list columns;
+    const char *from, *as, *words, *id, *group, *subject, *stimuli, *mask, *parcels, *parcel_names, *surface;
+    option_list columns, confounds;
     size_t radius_mm;
     double tr_s;
+    bool inside;
 } import_options;
 
 #define AT(field) offsetof(import_options, field)
 static const option options[] = {
-    { "from", OPT_ENUM, AT(from), NULL, "table words langloc alice", true, "what the source is" },
+    { "from", OPT_ENUM, AT(from), NULL, "table words langloc alice nifti gifti npy", true, "what the source is" },
     { "as", OPT_ENUM, AT(as), "stimuli", "stimuli responses features", true, "what to make of it" },
     { "words", OPT_TEXT, AT(words), NULL, "TABLE", false, "timed words of the items: columns item, word, onset, offset" },
     { "id", OPT_TEXT, AT(id), "story", "NAME", true, "item id of a table of timed words" },
     { "column", OPT_LIST, AT(columns), NULL, "NAME=HEADER", true, "table: its column HEADER is our column NAME, as text=sentence" },
     { "group", OPT_ENUM, AT(group), "given", "given similar", true,
       "table of stimuli: groups as given, or items with the same bag of words but one in one group" },
-    { "subject", OPT_TEXT, AT(subject), "s1", "NAME", true, "table of responses: whose columns without SUBJECT: are" },
+    { "subject", OPT_TEXT, AT(subject), "s1", "NAME", true, "responses: whose columns without SUBJECT:, whose images" },
     { "radius", OPT_COUNT, AT(radius_mm), "6", "MM", true, "alice: spheres of 6 or 10 mm" },
-    { "tr", OPT_REAL, AT(tr_s), "0", "S", true, "repetition time of a table of responses, seconds; 0: items without time" },
+    { "tr", OPT_REAL, AT(tr_s), "0", "S", true, "repetition time of responses, seconds; 0: as a header of images says, else items without time" },
+    { "stimuli", OPT_TEXT, AT(stimuli), NULL, "FILE", false, "images, matrices: their rows are these items, in order, without time" },
+    { "mask", OPT_TEXT, AT(mask), NULL, "IMAGE", false, "images: voxels (vertices) that are not 0 there; without: those with values everywhere" },
+    { "parcels", OPT_TEXT, AT(parcels), NULL, "IMAGE", false, "images: regions by number; NIfTI parcels may be on another grid" },
+    { "parcel-names", OPT_TEXT, AT(parcel_names), NULL, "TABLE", false, "names of the parcels: columns label and name" },
+    { "in-parcels", OPT_FLAG, AT(inside), NULL, NULL, true, "images: neuroids inside of parcels alone" },
+    { "surface", OPT_TEXT, AT(surface), NULL, "FILE", false, "gifti: where the vertices lie" },
+    { "confounds", OPT_LIST, AT(confounds), NULL, "TABLE[:A,B]", false,
+      "images: confounds with a row a volume, a table a run; columns named, else the six of motion, else all" },
     COMMON_OPTIONS(import_options),
     { 0 }
 };
 static const option_help help = {
-    "import", "other people's files into stimuli, responses and features", "SOURCE",
+    "import", "other people's files into stimuli, responses and features", "SOURCE...",
     "Sources\n"
     "  table   stimuli: columns text and, optionally, id group condition run onset duration; every further column is kept\n"
     "          responses: column id and, optionally, run onset group repeat; every further column is a neuroid (SUBJECT:ROI)\n"
@@ -41,6 +50,9 @@ static const option_help help = {
     "  words   stimuli: one item from a table of timed words (columns word onset offset, optionally text)\n"
     "  langloc stimuli: the published language localizer's folder (ten tables of sentences and nonword lists)\n"
     "  alice   alice2016's folder: stimuli (TextGrid), responses (time courses, motion), features (published predictors)\n"
+    "  nifti   responses: 4-D runs in order, or maps, a row each; .nii .nii.gz .hdr+.img; voxels are neuroids\n"
+    "  gifti   responses: metric files of one surface; vertices are neuroids\n"
+    "  npy     responses: matrices [presentations × neuroids]\n"
 };
 
 static int input_files(stage *s, const char *role, const char *folder, const char *const *patterns, size_t n);
@@ -109,8 +121,57 @@ done:
     return status;
 }
 
-static int make_responses(stage *s, const import_options *o, const char *source)
+/* ---- images and matrices ---- */
+
+static bool is_image(const import_options *o)
 {
+    return str_same(o->from, "nifti") || str_same(o->from, "gifti") || str_same(o->from, "npy");
+}
+
+static int image_inputs(stage *s, const import_options *o, const char *const *paths, size_t n)
+{
+    const char *const more[][2] = { { "mask", o->mask }, { "parcels", o->parcels }, { "parcel-names", o->parcel_names },
+                                    { "surface", o->surface }, { "stimuli", o->stimuli } };
+    for (size_t i = 0; i < n; i++)
+        if (stage_input(s, o->from, paths[i])) return -1;
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        if (more[i][1] && stage_input(s, more[i][0], more[i][1])) return -1;
+    for (size_t i = 0; i < o->confounds.n; i++) {
+        char path[2048];
+        const char *source = o->confounds.at[i], *colon = file_exists(source) ? NULL : strrchr(source, ':');
+        snprintf(path, sizeof path, "%.*s", colon ? (int)(colon - source) : 2047, source);
+        if (stage_input(s, "confounds", path)) return -1;
+    }
+    return 0;
+}
+
+static int read_images(responses **r, stage *s, const import_options *o, const char *const *paths, size_t n)
+{
+    stimuli *x = NULL;
+    int status = -1;
+    image_source from = { .paths = paths, .n = n, .mask = o->mask, .parcels = o->parcels, .parcel_names = o->parcel_names,
+                          .inside = o->inside, .surface = o->surface, .subject = o->subject, .tr_s = o->tr_s,
+                          .confounds = o->confounds.at, .n_confounds = o->confounds.n };
+    if (o->inside && !o->parcels) {
+        err_set(&s->err, ERR_USAGE, "--in-parcels needs --parcels");
+        goto done;
+    }
+    if (image_inputs(s, o, paths, n) || (o->stimuli && stimuli_read(&x, o->stimuli, &s->err))) goto done;
+    if (x) {
+        from.ids = (const char *const *)x->id;
+        from.n_ids = x->n;
+    }
+    status = str_same(o->from, "nifti")   ? responses_from_nifti(r, &from, &s->err)
+             : str_same(o->from, "gifti") ? responses_from_gifti(r, &from, &s->err)
+                                          : responses_from_npy(r, &from, &s->err);
+done:
+    stimuli_free(x);
+    return status;
+}
+
+static int make_responses(stage *s, const import_options *o, const char *const *sources, size_t n_sources)
+{
+    const char *source = sources[0];
     responses *r = NULL;
     const table_source from = { source, o->columns.at, o->columns.n };
     int status = -1;
@@ -118,7 +179,9 @@ static int make_responses(stage *s, const import_options *o, const char *source)
         err_set(&s->err, ERR_USAGE, "--from %s gives stimuli, not responses", o->from);
         goto done;
     }
-    if (str_same(o->from, "alice")) {
+    if (is_image(o)) {
+        if (read_images(&r, s, o, sources, n_sources)) goto done;
+    } else if (str_same(o->from, "alice")) {
         char series[64];
         snprintf(series, sizeof series, "alice_data_shared/%dmm/*", (int)o->radius_mm);
         const char *const patterns[] = { series, "alice_data_shared/*-rp*" };
@@ -195,12 +258,17 @@ int main(int argc, char **argv)
     const char *const *arguments;
     if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
     if (stage_needs(&s, "from", o.from) || (!o.common.dry_run && stage_needs(&s, "out", o.common.out))) goto done;
-    if (parsed_arguments(s.parsed, &arguments) != 1) {
-        err_set(&s.err, ERR_USAGE, "one SOURCE is needed, %zu are given", parsed_arguments(s.parsed, &arguments));
+    size_t n = parsed_arguments(s.parsed, &arguments);
+    if (n == 0 || (n > 1 && !is_image(&o))) {
+        err_set(&s.err, ERR_USAGE, "one SOURCE is needed, %zu are given", n);
+        goto done;
+    }
+    if (is_image(&o) && !str_same(o.as, "responses")) {
+        err_set(&s.err, ERR_USAGE, "--from %s gives responses: --as responses", o.from);
         goto done;
     }
     if (str_same(o.as, "stimuli")) make_stimuli(&s, &o, arguments[0]);
-    else if (str_same(o.as, "responses")) make_responses(&s, &o, arguments[0]);
+    else if (str_same(o.as, "responses")) make_responses(&s, &o, arguments, n);
     else make_features(&s, &o, arguments[0]);
 done:
     return stage_end(&s);

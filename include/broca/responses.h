@@ -5,6 +5,7 @@
 
 #include "broca/base.h"
 #include "broca/store.h"
+#include "broca/volume.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,6 +28,7 @@ typedef struct {
     char **subject, **roi;     /* [v] */
     int32_t *index;            /* [v] number within subject */
     double *x, *y, *z;         /* [v] mm or NULL */
+    space grid;                /* of voxels (vertices: shape [v, 1, 1], no affine): index is the number there; shape 0: none */
     float *data;               /* [n×v] row-major */
     double tr;                 /* seconds, NaN: no time series */
     size_t n_confounds;
@@ -43,6 +45,9 @@ int responses_exclude(responses *r, const char *what, const char *reason, err *e
 int responses_read(responses **out, const char *path, err *e);
 int responses_put(store *s, const responses *r, err *e);
 void responses_free(responses *r);
+/* Group /space of a product: shape [3] and, where it is known, affine [3×4]. Without the group: shape 0. */
+int grid_read(store *s, space *g, err *e);
+int grid_put(store *s, const space *g, err *e);
 
 /* alice2016's folder: 6-mm (or 10-mm) time courses of the usable subjects × 6 ROIs, onset 20 + 2k s, tr 2, motion with its
  * first 10 rows cut. A subject whose values are all equal is excluded with its reason (s33). */
@@ -53,6 +58,28 @@ int alice_predictors(double **rate, double **sound_power, size_t *n, const char 
  * Column names "SUBJECT:ROI" or "ROI" (of `subject`; NULL: "s1"); columns text and condition are of the stimuli and passed
  * over. tr NaN: item-level. */
 int responses_from_table(responses **out, const table_source *source, const char *subject, double tr, err *e);
+
+/* Images and matrices (responses/images.c, surfaces.c): files are the runs of a series in order, or maps, a row each. */
+typedef struct {
+    const char *const *paths;
+    size_t n;
+    const char *mask;          /* NULL: voxels finite in every volume and, of maps, nowhere 0; of a series, not constant */
+    const char *parcels;       /* region numbers, 0: none; regions are called as in parcel_names, or "parcelN"; outside "none" */
+    const char *parcel_names;  /* a table with columns label and name, or NULL */
+    bool inside;               /* neuroids of parcels alone */
+    const char *surface;       /* gifti: where the vertices lie, or NULL */
+    const char *subject;
+    double tr_s;               /* 0: as the header says */
+    const char *const *ids;    /* [n_ids] rows are these items and have no time, or NULL */
+    size_t n_ids;
+    const char *const *confounds; /* tables, one a run: FILE or FILE:COLUMN,COLUMN; by default the six of a rigid body */
+    size_t n_confounds;
+} image_source;
+/* Parcels lie on any grid with an affine: the nearest voxel, exact halves to the even one (volume.h). Fails: another grid of the
+ * mask or of a run, parcels on another grid without an affine, volumes without a time between them. */
+int responses_from_nifti(responses **out, const image_source *s, err *e);
+int responses_from_gifti(responses **out, const image_source *s, err *e);
+int responses_from_npy(responses **out, const image_source *s, err *e);
 
 #ifdef __cplusplus
 }

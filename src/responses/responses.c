@@ -158,6 +158,43 @@ static int read_excluded(store *s, responses *r, err *e)
                ? -1 : 0;
 }
 
+int grid_read(store *s, space *g, err *e)
+{
+    int64_t *shape = NULL;
+    double *affine = NULL;
+    size_t n = 0, m = 0;
+    int status = -1;
+    *g = (space){ 0 };
+    if (!store_has(s, "space/shape")) return 0;
+    if (store_read_i8(s, "space/shape", &shape, &n, e)) goto done;
+    bool placed = store_has(s, "space/affine");
+    if (placed && store_read_f8(s, "space/affine", &affine, &m, e)) goto done;
+    if (n != 3 || (placed && m != 12) || shape[0] < 1 || shape[1] < 1 || shape[2] < 1 || shape[0] > INT32_MAX || shape[1] > INT32_MAX / shape[0] ||
+        shape[2] > INT32_MAX / shape[0] / shape[1]) {
+        err_set(e, ERR_INPUT, "%s: /space is no grid of voxels", store_path(s));
+        goto done;
+    }
+    for (size_t k = 0; k < 3; k++) g->shape[k] = (size_t)shape[k];
+    if (placed) {
+        g->from = SPACE_SFORM;
+        memcpy(g->affine, affine, sizeof g->affine);
+    }
+    status = 0;
+done:
+    free(shape);
+    free(affine);
+    return status;
+}
+
+int grid_put(store *s, const space *g, err *e)
+{
+    const size_t three = 3, affine[2] = { 3, 4 };
+    const int64_t shape[3] = { (int64_t)g->shape[0], (int64_t)g->shape[1], (int64_t)g->shape[2] };
+    if (!g->shape[0]) return 0;
+    if (store_write_i8(s, "space/shape", 1, &three, shape, e)) return -1;
+    return g->from == SPACE_NONE ? 0 : store_write_f8(s, "space/affine", 2, affine, g->affine, e);
+}
+
 int responses_read(responses **out, const char *path, err *e)
 {
     store *s = NULL;
@@ -175,7 +212,8 @@ int responses_read(responses **out, const char *path, err *e)
     free(r->data);
     r->data = NULL;
     if (store_read_f4(s, "data", &r->data, &count, e)) goto done;
-    if (read_presentations(s, r, e) || read_neuroids(s, r, e) || read_confounds(s, r, e) || read_excluded(s, r, e)) goto done;
+    if (read_presentations(s, r, e) || read_neuroids(s, r, e) || read_confounds(s, r, e) || read_excluded(s, r, e) || grid_read(s, &r->grid, e))
+        goto done;
     if (store_has_attribute(s, "/", "tr") && store_get_real(s, "/", "tr", &r->tr, e)) goto done;
     if (!isnan(r->tr) && (!(r->tr > 0) || !r->onset)) {
         err_set(e, ERR_INPUT, "%s: a time series needs tr > 0 and /presentation/onset", path);
@@ -218,6 +256,6 @@ int responses_put(store *s, const responses *r, err *e)
     if (r->n_excluded && (store_put_text(s, "excluded/neuroid", r->excluded, r->n_excluded, e) ||
                           store_put_text(s, "excluded/reason", r->reason, r->n_excluded, e)))
         return -1;
-    if (put_confounds(s, r, e)) return -1;
+    if (put_confounds(s, r, e) || grid_put(s, &r->grid, e)) return -1;
     return store_write_f4(s, "data", 2, dims, r->data, e);
 }
