@@ -161,7 +161,7 @@ int hrf_kernel(double **out, size_t *n, hrf_kind kind, hrf_part part, double tr,
 int hrf_words(double *out, const float *f, const double *onset, const int32_t *word_run, size_t m, size_t d, const double *sample,
               const int32_t *run, size_t n, double tr, hrf_kind kind, size_t parts, err *e);
 /* Regressors of events at rising frame times as nilearn's compute_regressor makes them (further columns orthogonal to those
- * before): out [n×parts], or FIR: [n×n_fir] of delays in frames. */
+ * before): out [n×parts], or FIR: [n×n_fir] of delays in frames (oversampling 1: whether an event is on; more: its share of the frame). */
 int hrf_events(double *out, const double *onset, const double *duration, const double *amplitude, size_t m, const double *frame, size_t n,
                size_t oversampling, hrf_kind kind, size_t parts, const long *fir, size_t n_fir, err *e);
 

@@ -169,7 +169,7 @@ static double interpolate(const double *x, const double *y, size_t n, double at)
     return y[k - 1] + (y[k] - y[k - 1]) * (at - x[k - 1]) / (x[k] - x[k - 1]);
 }
 
-static void convolve_at(double *out, size_t stride, const double *grid, const double *events, size_t bins, const double *kernel, size_t length,
+static void convolve_at(double *out, size_t stride, const double *grid, const double *events, size_t bins, size_t late, const double *kernel, size_t length,
                         const double *frame, size_t n, double *space)
 {
     for (size_t i = 0; i < bins; i++) {
@@ -177,7 +177,7 @@ static void convolve_at(double *out, size_t stride, const double *grid, const do
         for (size_t t = 0; t <= i && t < length; t++) sum += kernel[t] * events[i - t];
         space[i] = sum;
     }
-    for (size_t i = 0; i < n; i++) out[i * stride] = interpolate(grid, space, bins, frame[i]);
+    for (size_t i = 0; i < n; i++) out[i * stride] = interpolate(grid, space + late, bins - late, frame[i]);
 }
 
 /* Column k loses what the columns before it explain (in place, modified Gram-Schmidt would differ: least squares by SVD). */
@@ -206,7 +206,6 @@ int hrf_events(double *out, const double *onset, const double *duration, const d
     static const double before_s = -24;
     int status = -1;
     size_t columns = n_fir ? n_fir : parts;
-    if (n_fir) oversampling = 1; /* frames themselves, as nilearn has it */
     double first = frame[0], last = frame[n - 1], end, *grid = NULL, *events = NULL, *space = NULL;
     if (n < 3 || columns == 0 || columns > 8) return err_set(e, ERR_INPUT, "%zu frames, %zu columns", n, columns);
     end = last * (1 + 1 / (double)(n - 1));
@@ -228,9 +227,10 @@ int hrf_events(double *out, const double *onset, const double *duration, const d
         if (n_fir) {
             length = ((size_t)fir[k] + 1) * oversampling;
             if (!(kernel = mem_new(length, sizeof *kernel, e))) goto done;
-            for (size_t i = (size_t)fir[k] * oversampling; i < length; i++) kernel[i] = 1;
+            for (size_t i = (size_t)fir[k] * oversampling; i < length; i++) kernel[i] = 1 / (double)oversampling;
         } else if (hrf_kernel(&kernel, &length, kind, (hrf_part)k, tr, oversampling, e)) goto done;
-        convolve_at(out + k, columns, grid, events, bins, kernel, length, frame, n, space);
+        size_t late = n_fir ? oversampling - 1 : 0; /* a delay's mean over the frame that begins at a bin */
+        convolve_at(out + k, columns, grid, events, bins, late, kernel, length, frame, n, space);
         free(kernel);
     }
     status = n_fir ? 0 : orthogonalise(out, n, columns, e);

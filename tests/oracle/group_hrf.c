@@ -72,7 +72,7 @@ static void regressors(store *s, oracle_result *r)
     for (size_t i = 0; i < n; i++) middle[i] = frame[i] + 1;
     for (size_t k = 0; k <= 6; k++) {
         bool fir = k == 6;
-        if (hrf_events(out, onset, duration, amplitude, m, !fir && list[k].middle ? middle : frame, n, 50, fir ? HRF_NILEARN_SPM : list[k].kind,
+        if (hrf_events(out, onset, duration, amplitude, m, !fir && list[k].middle ? middle : frame, n, fir ? 1 : 50, fir ? HRF_NILEARN_SPM : list[k].kind,
                        fir ? 1 : list[k].parts, delays, fir ? 4 : 0, &e)) {
             oracle_end(r, ORACLE_FAIL, "%s", err_text(&e));
             break;

@@ -25,6 +25,7 @@ static const struct {
     { "clusters", check_clusters },
     { "spatial_loss", check_spatial_loss },
     { "topolm_train", check_topolm_train },
+    { "glm", check_glm },
 };
 
 oracle_status oracle_end(oracle_result *r, oracle_status status, const char *format, ...)

@@ -49,5 +49,6 @@ oracle_status check_readout_smoothing(const oracle_case *c, oracle_result *r);
 oracle_status check_clusters(const oracle_case *c, oracle_result *r);
 oracle_status check_spatial_loss(const oracle_case *c, oracle_result *r);
 oracle_status check_topolm_train(const oracle_case *c, oracle_result *r);
+oracle_status check_glm(const oracle_case *c, oracle_result *r);
 
 #endif
