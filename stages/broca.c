@@ -11,8 +11,8 @@
 #include "broca/base.h"
 
 /* In the order of the path from stimuli to report. Summaries come from the programs themselves (--help, first line). */
-static const char *const path_order[] = { "import", "tokenize", "extract", "localize", "encode", "ceiling", "score", "similarity",
-                                          "topography", "simulate", "corpus", "train", "steer", "behave", "report", "inspect",
+static const char *const path_order[] = { "import", "tokenize", "extract", "localize", "glm", "group", "encode", "ceiling", "score",
+                                          "similarity", "topography", "simulate", "corpus", "train", "steer", "behave", "report", "inspect",
                                           "export", "doctor", NULL };
 
 typedef struct {

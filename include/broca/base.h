@@ -161,6 +161,7 @@ enum {
     RNG_MATCH = 9,          /* order in which localizer items are matched */
     RNG_CONTROLS = 10,      /* random control units */
     RNG_NULL = 11,          /* lags of rotated responses (rotation, run, try) */
+    RNG_SIGNS = 85,         /* signs of subjects in a group (subject, flip) */
     RNG_CORPUS = 41,        /* shuffle of documents that chooses those for validation */
     RNG_SAMPLE = 50,        /* sampled continuations (position, 0, 0) */
     RNG_SIGN_FLIPS = 65,    /* (draw, word of 32 subjects, 0) */

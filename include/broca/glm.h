@@ -26,7 +26,7 @@ typedef struct {
 int events_read(events **out, const char *const *paths, size_t n, err *e);
 void events_free(events *v); /* NULL is fine */
 
-/* ---- designs (localize/design.c) ---- */
+/* ---- designs (localize/glm_design.c) ---- */
 
 typedef enum { DRIFT_COSINE, DRIFT_POLYNOMIAL, DRIFT_NONE } drift_kind;
 typedef struct {
@@ -38,8 +38,8 @@ typedef struct {
     drift_kind drift;
     double highpass_s;  /* cosines up to floor(2·n·TR/highpass_s) */
     size_t order;       /* of the polynomial */
-} design_rule;
-design_rule design_defaults(void); /* nilearn-spm, oversampling 50, cosines of 128 s */
+} glm_design_rule;
+glm_design_rule glm_design_defaults(void); /* nilearn-spm, oversampling 50, cosines of 128 s */
 
 typedef struct {
     size_t n, p;
@@ -48,11 +48,11 @@ typedef struct {
     size_t *column; /* [conditions] first column of each condition */
     uint8_t *absent; /* [conditions] without an event in this run: its columns are zero */
     arena *memory;
-} design;
+} glm_design;
 /* Columns of run `run` at frame times [n]; confounds [n×k] with names (NULL: c0, c1, ...). */
-int design_make(design **out, const design_rule *rule, const events *v, int32_t run, const double *frame, size_t n, const double *confounds,
+int glm_design_make(glm_design **out, const glm_design_rule *rule, const events *v, int32_t run, const double *frame, size_t n, const double *confounds,
                 size_t k, const char *const *names, err *e);
-void design_free(design *d);
+void glm_design_free(glm_design *d);
 
 /* ---- fits (localize/glm_fit.c) ---- */
 
@@ -66,7 +66,7 @@ typedef struct {
     double *binned;     /* [v] truncated toward zero to hundredths: what whitened */
     size_t bins;
     int32_t *bin;       /* [v] */
-    double *covariance; /* [bins×p×p] (X'X)^-1 of the whitened design */
+    double *covariance; /* [bins×p×p] (X'X)^-1 of the whitened glm_design */
     double *space;      /* [p×p] projector on the rows of the design: a contrast outside of it cannot be estimated */
 } glm_fit;
 /* y: column j of row i is y[i·stride + j], float or double (the other NULL). AR(1) as nilearn has it: rho of the least-squares
@@ -110,7 +110,7 @@ typedef struct {
 typedef struct {
     const char *const *contrasts; /* [n_contrasts] "NAME=WEIGHTS" or "WEIGHTS" */
     size_t n_contrasts;
-    design_rule rule;
+    glm_design_rule rule;
     noise_kind noise;
     const char *confounds;        /* name, or NULL: none */
     const char *select;           /* as broca localize: top:1%, k:N, q:.05 */
@@ -120,7 +120,7 @@ typedef struct {
 typedef struct {
     size_t v, runs, n_maps;
     brain_map *maps;
-    design **designs;             /* [runs] */
+    glm_design **designs;             /* [runs] */
     size_t n_constant;            /* neuroids that do not vary, or hold NaN, in some run */
     double rho;                   /* median of rho over neuroids and runs; NaN with NOISE_OLS */
     char **contrast;              /* [n_maps] the weights as text */

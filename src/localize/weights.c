@@ -21,8 +21,7 @@ static size_t name_at(const char *at, const char *const *names, size_t n, size_t
     for (size_t k = 0; k < n; k++) {
         size_t m = strlen(names[k]);
         if (m <= *length || strncmp(at, names[k], m) != 0) continue;
-        char next = *skip_blanks(at + m);
-        if (next != 0 && !strchr("+-()", next)) continue;
+        if (at[m] && !strchr("+-()", at[m]) && !isspace((unsigned char)at[m])) continue;
         best = k;
         *length = m;
     }

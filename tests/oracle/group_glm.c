@@ -54,9 +54,9 @@ static events *case_events(store *s, oracle_result *r, bool modulated)
     return v;
 }
 
-static design_rule rule_of(const char *name, const long *fir)
+static glm_design_rule rule_of(const char *name, const long *fir)
 {
-    design_rule rule = design_defaults();
+    glm_design_rule rule = glm_design_defaults();
     if (str_begins(name, "glover")) rule.hrf = HRF_NILEARN_GLOVER;
     if (strstr(name, "derivative")) rule.parts = 2;
     if (str_begins(name, "fir")) {
@@ -67,7 +67,7 @@ static design_rule rule_of(const char *name, const long *fir)
     return rule;
 }
 
-static void compare_names(oracle_result *r, store *s, const char *path, const design *d)
+static void compare_names(oracle_result *r, store *s, const char *path, const glm_design *d)
 {
     char **names = NULL;
     size_t n = 0;
@@ -90,11 +90,11 @@ static oracle_status check_designs(store *s, oracle_result *r)
     for (size_t k = 0; k < count; k++) {
         char path[128];
         size_t cells = 0;
-        design *d = NULL;
+        glm_design *d = NULL;
         bool modulated = strstr(names[k], "modulated") != NULL;
-        design_rule rule = rule_of(names[k], fir);
+        glm_design_rule rule = rule_of(names[k], fir);
         events *v = case_events(s, r, modulated);
-        if (design_make(&d, &rule, v, 1, frame, frames, confounds, modulated ? 0 : 2, NULL, &e)) oracle_end(r, ORACLE_FAIL, "%s", e.text);
+        if (glm_design_make(&d, &rule, v, 1, frame, frames, confounds, modulated ? 0 : 2, NULL, &e)) oracle_end(r, ORACLE_FAIL, "%s", e.text);
         else {
             snprintf(path, sizeof path, "expected/%s/names", names[k]);
             compare_names(r, s, path, d);
@@ -103,7 +103,7 @@ static oracle_status check_designs(store *s, oracle_result *r)
             if (want && cells == d->n * d->p) oracle_near(r, names[k], d->x, want, cells, 1e-9, 1e-9);
             free(want);
         }
-        design_free(d);
+        glm_design_free(d);
         events_free(v);
     }
     free(frame);

@@ -6,17 +6,17 @@
 
 #include "broca/glm.h"
 
-design_rule design_defaults(void)
+glm_design_rule glm_design_defaults(void)
 {
-    return (design_rule){ .hrf = HRF_NILEARN_SPM, .parts = 1, .oversampling = 50, .drift = DRIFT_COSINE, .highpass_s = 128, .order = 2 };
+    return (glm_design_rule){ .hrf = HRF_NILEARN_SPM, .parts = 1, .oversampling = 50, .drift = DRIFT_COSINE, .highpass_s = 128, .order = 2 };
 }
 
-static size_t each_condition(const design_rule *r)
+static size_t each_condition(const glm_design_rule *r)
 {
     return r->n_fir ? r->n_fir : r->parts;
 }
 
-static int name_column(design *d, size_t column, err *e, const char *format, const char *text, long number)
+static int name_column(glm_design *d, size_t column, err *e, const char *format, const char *text, long number)
 {
     char name[512];
     if (str_same(format, "delay")) snprintf(name, sizeof name, "%.400s_delay_%ld", text, number);
@@ -27,7 +27,7 @@ static int name_column(design *d, size_t column, err *e, const char *format, con
 
 /* ---- conditions ---- */
 
-static int condition_columns(design *d, const design_rule *r, const events *v, size_t condition, int32_t run, const double *frame, err *e)
+static int condition_columns(glm_design *d, const glm_design_rule *r, const events *v, size_t condition, int32_t run, const double *frame, err *e)
 {
     static const char *const parts[] = { "", "_derivative", "_dispersion" };
     size_t m = 0, width = each_condition(r), first = condition * width;
@@ -64,7 +64,7 @@ static double spacing(const double *frame, size_t n)
     return (frame[n - 1] - frame[0]) / (double)(n - 1);
 }
 
-static size_t drift_columns(const design_rule *r, const double *frame, size_t n)
+static size_t drift_columns(const glm_design_rule *r, const double *frame, size_t n)
 {
     double most = (double)n - 1;
     if (r->drift == DRIFT_NONE) return 0;
@@ -72,7 +72,7 @@ static size_t drift_columns(const design_rule *r, const double *frame, size_t n)
     return (size_t)fmin(most, floor(2 * (double)n * spacing(frame, n) / r->highpass_s + 1e-9));
 }
 
-static void cosines(design *d, size_t first, size_t count)
+static void cosines(glm_design *d, size_t first, size_t count)
 {
     double n = (double)d->n, scale = sqrt(2 / n);
     for (size_t k = 0; k < count; k++)
@@ -80,7 +80,7 @@ static void cosines(design *d, size_t first, size_t count)
 }
 
 /* Powers of the time from 0 to 1, each freed of those before it. */
-static void polynomials(design *d, size_t first, size_t count, const double *frame)
+static void polynomials(glm_design *d, size_t first, size_t count, const double *frame)
 {
     double most = frame[d->n - 1];
     for (size_t k = 0; k < count; k++) {
@@ -102,7 +102,7 @@ static void polynomials(design *d, size_t first, size_t count, const double *fra
 
 /* ---- all of it ---- */
 
-static int check_frames(const design_rule *r, const double *frame, size_t n, err *e)
+static int check_frames(const glm_design_rule *r, const double *frame, size_t n, err *e)
 {
     if (n < 4) return err_set(e, ERR_INPUT, "a run of %zu volumes", n);
     double step = spacing(frame, n);
@@ -112,10 +112,10 @@ static int check_frames(const design_rule *r, const double *frame, size_t n, err
     return 0;
 }
 
-int design_make(design **out, const design_rule *r, const events *v, int32_t run, const double *frame, size_t n, const double *confounds,
+int glm_design_make(glm_design **out, const glm_design_rule *r, const events *v, int32_t run, const double *frame, size_t n, const double *confounds,
                 size_t k, const char *const *names, err *e)
 {
-    design *d = NULL;
+    glm_design *d = NULL;
     int status = -1;
     *out = NULL;
     if (check_frames(r, frame, n, e)) goto done;
@@ -149,11 +149,11 @@ int design_make(design **out, const design_rule *r, const events *v, int32_t run
     status = 0;
 done:
     if (status) err_while(e, "making the design of run %d", run);
-    design_free(d);
+    glm_design_free(d);
     return status;
 }
 
-void design_free(design *d)
+void glm_design_free(glm_design *d)
 {
     if (!d) return;
     arena_free(d->memory);
