@@ -119,6 +119,10 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libbroca.a
 	@mkdir -p $(@D)
 	$(CC) $(ALLCFLAGS) $(PKGCFLAGS) -MMD -MP -MF $@.d $(ALLLDFLAGS) -o $@ $< $(BUILD)/libbroca.a $(LIBS)
 
+$(BUILD)/verify/%: tests/verify.d/%.c $(BUILD)/libbroca.a
+	@mkdir -p $(@D)
+	$(CC) $(ALLCFLAGS) $(PKGCFLAGS) -MMD -MP -MF $@.d $(ALLLDFLAGS) -o $@ $< $(BUILD)/libbroca.a $(LIBS)
+
 unit: $(UNIT)
 test: all unit $(if $(ORACLESRC),$(BIN)/oracle)
 	@BUILD=$(BUILD) tests/run
@@ -133,7 +137,7 @@ bench: all $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 check-oracles: $(BIN)/oracle
 	@BUILD=$(BUILD) tests/oracle/run --all
 
-verify: all $(BIN)/oracle
+verify: all $(BIN)/oracle $(patsubst tests/verify.d/%.c,$(BUILD)/verify/%,$(wildcard tests/verify.d/*.c))
 	@BUILD=$(BUILD) tests/verify
 
 asan tsan coverage: all
