@@ -98,6 +98,7 @@ int checkpoint_write(const char *folder, const trainer *t, const training_identi
     if (!status) sweep(folder, weights);
 done:
     store_close(s);
+    if (status && file) unlink(file); /* a step has one checkpoint: it is not the one before */
     if (status) err_while(e, "writing the checkpoint of step %zu", at->step);
     free(config.at);
     free(path);
