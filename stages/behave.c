@@ -10,7 +10,8 @@
 typedef struct {
     common_options common;
     const char *model, *prompt, *special;
-    size_t tokens;
+    size_t tokens, top_k;
+    double temperature, top_p;
     bool ids, no_stop;
 } stage_options;
 
@@ -19,6 +20,9 @@ static const option options[] = {
     { "model", OPT_TEXT, AT(model), NULL, "DIR", false, "model folder" },
     { "prompt", OPT_TEXT, AT(prompt), NULL, "TEXT", true, "text to go on from" },
     { "tokens", OPT_COUNT, AT(tokens), "40", NULL, true, "new tokens at most" },
+    { "temperature", OPT_REAL, AT(temperature), "0", NULL, true, "0: greedy; else tokens are drawn by --seed from softmax(logits / T)" },
+    { "top-k", OPT_COUNT, AT(top_k), "0", NULL, true, "draw from the K most probable tokens; 0: all" },
+    { "top-p", OPT_REAL, AT(top_p), "1", NULL, true, "draw from the fewest tokens that reach this probability" },
     { "special", OPT_ENUM, AT(special), "yes", "yes no", true, "the tokenizer's start symbols in front of the prompt" },
     { "ids", OPT_FLAG, AT(ids), NULL, NULL, false, "print token ids instead of text" },
     { "no-stop", OPT_FLAG, AT(no_stop), NULL, NULL, true, "go on after the end symbol" },
@@ -26,7 +30,7 @@ static const option options[] = {
     { 0 }
 };
 static const option_help help = { "behave", "what a language model does with text", "TASK",
-                                  "Tasks\n  generate  the greedy continuation of a prompt; --out: as JSON (prompt, ids, text)\n" };
+                                  "Tasks\n  generate  a prompt goes on, greedy or sampled; --out: as JSON (prompt, ids, text)\n" };
 
 static int print(const stage_options *o, const continuation *c, const char *text, err *e)
 {
@@ -66,15 +70,16 @@ static int generate(stage *s, const stage_options *o)
     continuation c = { 0 };
     buffer text = { 0 };
     err *e = &s->err;
+    behave_sampling how = { .temperature = o->temperature, .top_p = o->top_p, .top_k = o->top_k };
     int status = -1;
-    if (stage_needs(s, "model", o->model) || stage_needs(s, "prompt", o->prompt)) goto done;
+    if (stage_seed(s, &how.seed) || stage_needs(s, "model", o->model) || stage_needs(s, "prompt", o->prompt)) goto done;
     if (model_open(&m, o->model, e) || tokenizer_open(&t, o->model, e)) goto done;
     if (tokenizer_encode(t, o->prompt, strlen(o->prompt), str_same(o->special, "yes"), &prompt, e)) goto done;
     if (stage_plan(s, "%zu tokens after a prompt of %zu", o->tokens, prompt.n)) {
         status = 0;
         goto done;
     }
-    if (behave_generate(&c, m, prompt.id, prompt.n, o->tokens, o->no_stop ? -1 : model_end(m), e)) goto done;
+    if (behave_generate(&c, m, prompt.id, prompt.n, o->tokens, o->no_stop ? -1 : model_end(m), &how, e)) goto done;
     if (tokenizer_decode(t, c.ids, c.n - c.stopped, true, &text, e) || buffer_ok(&text, e)) goto done;
     if (print(o, &c, text.at ? text.at : "", e) || write_json(s, o, &c, text.at ? text.at : "")) goto done;
     stage_result(s, "%zu tokens after a prompt of %zu%s", c.n - c.prompt, c.prompt,
