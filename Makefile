@@ -53,6 +53,8 @@ help:
 ## make deps               Debian packages that are missing, by apt-get (sudo where needed)
 ## make demo               the main job: results/alice/report.html, or results/demo/report.html without data
 ## make alice              the main job with the data of others (pipeline/experiments/alice.mk)
+## make topolm             a TopoLM and its control: training, sheets, brains; SIZE=mini trains a miniature pair first
+## make topolm-sweep       short training runs over alpha (slow)
 ## make localizer          language units of models and their sheets, the TopoLM pair among them
 ## make test               every quick test; closes with N passed, N failed, N skipped
 ## make check-oracles      independent expected outputs (../shared/oracles or $BROCA_SHARED)
@@ -144,12 +146,21 @@ asan tsan coverage: all
 
 # ---- experiments (pipeline/rules.mk says how each product is made) ----
 
-.PHONY: alice localizer
+.PHONY: alice localizer topolm topolm-sweep
 demo: all
 	@BIN=$(BIN) pipeline/demo
 localizer: all
 	@pipeline/fetch topolm-small-pytorch tinystories-656k
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
+# SIZE=committed, mini or full; without alice2016 the page has training and sheets only
+SIZE ?= committed
+topolm: all
+	@pipeline/fetch alice2016 || echo "topolm: without alice2016 there are no brains on the page"
+	@[ $(SIZE) = committed ] || pipeline/fetch eltec-eng
+	@$(MAKE) --no-print-directory -f pipeline/experiments/topolm.mk all SIZE=$(SIZE) BIN=$(BIN)
+topolm-sweep: all
+	@pipeline/fetch eltec-eng
+	@$(MAKE) --no-print-directory -f pipeline/experiments/topolm.mk sweep BIN=$(BIN)
 alice: all
 	@pipeline/fetch alice2016 tinystories-656k
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
@@ -163,7 +174,7 @@ install: all
 	install -m 644 $(BUILD)/libbroca.a $(DESTDIR)$(PREFIX)/lib
 	install -m 644 include/broca/*.h $(DESTDIR)$(PREFIX)/include/broca
 	cp -r stimuli/langloc-broca stimuli/simulated-story $(DESTDIR)$(PREFIX)/share/broca/stimuli
-	install -m 644 pipeline/rules.mk pipeline/data.tsv $(DESTDIR)$(PREFIX)/share/broca/pipeline
+	install -m 644 pipeline/rules.mk pipeline/sheets.mk pipeline/data.tsv $(DESTDIR)$(PREFIX)/share/broca/pipeline
 	install -m 755 pipeline/fetch $(DESTDIR)$(PREFIX)/share/broca/pipeline
 	install -m 644 pipeline/experiments/*.mk $(DESTDIR)$(PREFIX)/share/broca/pipeline/experiments
 

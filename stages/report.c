@@ -7,8 +7,8 @@
 
 typedef struct {
     common_options common;
-    const char *title, *roi, *scores, *truth, *population;
-    option_list encodings, ceilings, topography;
+    const char *title, *roi, *scores, *truth, *population, *sweep;
+    option_list encodings, ceilings, topography, training;
 } report_options;
 
 #define AT(field) offsetof(report_options, field)
@@ -19,6 +19,8 @@ static const option options[] = {
     { "ceiling", OPT_LIST, AT(ceilings), NULL, "FILE", false, "ceilings, for their intervals beside the planted ones" },
     { "population", OPT_TEXT, AT(population), NULL, "FILE", false, "scores of many more simulated listeners: the expected score" },
     { "topography", OPT_LIST, AT(topography), NULL, "FILE", false, "maps on sheets, side by side: a page of their own without --scores" },
+    { "training", OPT_LIST, AT(training), NULL, "NAME=train_log.tsv", false, "how a model was trained: its curves" },
+    { "sweep", OPT_TEXT, AT(sweep), NULL, "FILE", false, "table of short runs over alpha: loss against topography" },
     { "roi", OPT_TEXT, AT(roi), NULL, "NAME", true, "region of the first sentence; without: the average of the regions" },
     { "title", OPT_TEXT, AT(title), "Brain scores", "TEXT", true, "title of the page" },
     COMMON_OPTIONS(report_options),
@@ -31,7 +33,8 @@ static void sheets_page(stage *s, const report_options *o)
     buffer page = { 0 };
     const char *title = parsed_given(s->parsed, "title") ? o->title : "Maps on sheets";
     if (stage_plan(s, "a page from %zu files of maps", o->topography.n) || stage_needs(s, "out", o->common.out)) return;
-    if (!report_sheets_page(&page, title, o->topography.at, o->topography.n, &s->err) &&
+    report_training_inputs training = { o->training.at, o->training.n, o->sweep };
+    if (!report_sheets_page(&page, title, o->topography.at, o->topography.n, &training, &s->err) &&
         !atomic_write(o->common.out, page.at, page.size, &s->err))
         stage_result(s, "%s: %zu files of maps", o->common.out, o->topography.n);
     free(page.at);
@@ -52,7 +55,7 @@ int main(int argc, char **argv)
     if (stage_plan(&s, "a page from %s and %zu encodings", o.scores, o.encodings.n)) goto done;
     if (stage_needs(&s, "out", o.common.out)) goto done;
     report_inputs in = { o.title, o.roi, o.scores, o.encodings.at, o.encodings.n, o.truth, o.ceilings.at, o.ceilings.n,
-                         o.population };
+                         o.population, o.topography.at, o.topography.n, { o.training.at, o.training.n, o.sweep } };
     if (report_page(&page, &in, &s.err) || report_finding(&finding, &in, &s.err)) goto done;
     if (atomic_write(o.common.out, page.at, page.size, &s.err)) goto done;
     stage_result(&s, "%s", finding);

@@ -11,6 +11,12 @@ extern "C" {
 #endif
 
 typedef struct {
+    const char *const *logs; /* "NAME=train_log.tsv", at most 4 */
+    size_t n_logs;
+    const char *sweep;       /* table of short runs: alpha, steps, validation_ce, moran_mean; NULL: none */
+} report_training_inputs;
+
+typedef struct {
     const char *title;
     const char *roi;                 /* region of the first sentence; NULL: the average of the regions */
     const char *scores;              /* file of kind scores */
@@ -21,6 +27,9 @@ typedef struct {
     size_t n_ceilings;
     const char *population;          /* scores of many more listeners of the same kind: their mean is the expected
                                       * cross-validated score at this length of story; NULL: none */
+    const char *const *topography;   /* files of kind topography: maps on sheets, in a section of their own */
+    size_t n_topography;
+    report_training_inputs training; /* how models were trained, in a section of its own */
 } report_inputs;
 
 /* The finding as one or two sentences of plain text (METHODS 5.3): ΔR² of the group target averaged over regions, layer
@@ -32,7 +41,10 @@ int report_page(buffer *b, const report_inputs *in, err *e);
 /* Files of kind topography side by side (report/topography.c): finding, table, sheets of all taps with contours of the selected
  * units on one diverging scale pinned at 0, distance curves, histograms of t. As a part of a page, and as a page of its own. */
 int report_sheets(buffer *b, const char *const *paths, size_t n, err *e);
-int report_sheets_page(buffer *b, const char *title, const char *const *paths, size_t n, err *e);
+int report_sheets_page(buffer *b, const char *title, const char *const *paths, size_t n, const report_training_inputs *training,
+                       err *e);
+/* Curves of loss and spatial loss, and loss against topography over alpha (report/training.c). Part of a page. */
+int report_training(buffer *b, const report_training_inputs *in, err *e);
 
 #ifdef __cplusplus
 }

@@ -5,8 +5,10 @@
 #   make topolm               the committed pair, models/topolm-small and models/topolm-small-control
 #   make topolm SIZE=mini     trains a miniature pair first (minutes)
 #   make topolm SIZE=full     trains the committed pair again (an hour or two on two cores; killed, it goes on where it was)
-#   make topolm-sweep         short runs over alpha: models/topolm-small/alpha.tsv, which the report draws
+#   make topolm-sweep         short runs over alpha: results/topolm/alpha.tsv, as models/topolm-small/alpha.tsv, which is drawn
+# Where alice2016 is not at hand the page has training and sheets only.
 SIZE  ?= committed
+comma := ,
 NAME  := topolm$(if $(filter-out committed,$(SIZE)),-$(SIZE))
 R     := results/$(NAME)
 BIN   ?= build/bin
@@ -29,32 +31,23 @@ folder.committed.control := models/topolm-small-control
 folder.topolm  := $(or $(folder.$(SIZE).topolm),$(R)/topolm-small)
 folder.control := $(or $(folder.$(SIZE).control),$(R)/topolm-small-control)
 
-EXTRACT    := --pool mean --special no --layers sublayers
-TOPOGRAPHY := --smooth 2 --permutations 999
 # sentences - nonwords as they are, and with token counts matched; nouns - verbs
-CONTRASTS  := localizer matched nounverb
-items.localizer := langloc
-items.matched   := langloc
-items.nounverb  := words
-localize.localizer := --contrast S-N --match none --split-half
-localize.matched   := --contrast S-N --match tokens --split-half
-localize.nounverb  := --condition class --contrast noun-verb --match none --split-half
+CONTRASTS := localizer matched nounverb
+TAPS      := $(if $(filter mini,$(SIZE)),h.0-1.attn$(comma)h.0-1.mlp,h.0-3.attn$(comma)h.0-3.mlp)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
 .PHONY: all sweep
 all: $(R)/report.html
-	@echo "topolm: open $(R)/report.html"
+	@echo "$(NAME): open $(R)/report.html"
 
 # $(call stamp,NAME,VALUE): a file that changes only when a value changes
 stamp = $(shell mkdir -p $(R)/.stamps; printf '%s\n' '$(2)' | cmp -s - $(R)/.stamps/$(1) || printf '%s\n' '$(2)' >$(R)/.stamps/$(1))$(R)/.stamps/$(1)
 
 # ---- training ----
 
-$(TEXTS)/index.tsv:
-	pipeline/fetch eltec-eng
-results/topolm/novels.tok: $(TEXTS)/index.tsv $(BIN)/broca-corpus
+results/topolm/novels.tok: $(TEXTS)/index.tsv $(BIN)/broca-corpus $(call stamp,corpus,$(CORPUS))
 	@mkdir -p $(@D)
 	$(BIN)/broca-corpus $(CORPUS) --out $@ $(TEXTS)/ENG*.txt
 
@@ -68,32 +61,45 @@ ifneq ($(SIZE),committed)
 $(foreach m,$(PAIR),$(eval $(call train,$(folder.$(m)),$(alpha.$(m)),$(SIZE))))
 endif
 
-# ---- sheets: activations, units, maps ----
+# ---- sheets ----
 
-langloc.tsv := stimuli/langloc-broca/stimuli.tsv
-words.tsv   := stimuli/wordlists-broca/stimuli.tsv
-$(R)/langloc.h5 $(R)/words.h5: $(R)/%.h5: $(langloc.tsv) $(words.tsv) $(BIN)/broca-import
-	@mkdir -p $(R)
-	$(BIN)/broca-import --from table --as stimuli $($*.tsv) --out $@
+include pipeline/sheets.mk
+logs   := $(foreach m,$(PAIR),$(folder.$(m))/train_log.tsv)
+ALPHA  := $(wildcard models/topolm-small/alpha.tsv)
+PARTS   = $(sheets:%=--topography %) $(foreach m,$(PAIR),--training $(m)=$(folder.$(m))/train_log.tsv) $(if $(ALPHA),--sweep $(ALPHA))
+$(logs): %/train_log.tsv: | %/model.safetensors
+$(R)/report.html: $(sheets) $(logs) $(ALPHA)
 
-# $(call activations,FILE,FOLDER,ITEMS)
-define activations
-$(1): $(2)/model.safetensors $(R)/$(3).h5 $(BIN)/broca-extract $(call stamp,extract,$(EXTRACT))
-	@mkdir -p $$(@D)
-	$(BIN)/broca-extract --model $(2) --stimuli $(R)/$(3).h5 $(EXTRACT) --out $$@
+# ---- both models on the same brains, where the data are (as alice.mk says) ----
+
+ALICE := $(wildcard fmri/alice2016/alice_data_shared)
+ifdef ALICE
+STIMULI   := --from alice fmri/alice2016
+RESPONSES := --from alice --radius 6 fmri/alice2016
+EXTRACT   := --context window:128 --pool word --layers all
+UNTRAINED := --untrained --model $(folder.topolm)
+SEEDS     := 1 2 3
+BASELINE  := rate=$(R)/stimuli.h5:word_rate sndpwr=$(R)/predictors.h5:sndpwr
+SERIES    := --drop-start 10 --highpass 128 --confounds motion --folds contiguous:6,gap=10
+ENCODE    := $(SERIES) --delays 2s,4s,6s,8s --delays sndpwr=0 --candidates 20
+CEILING   := $(SERIES)
+DATA      := $(wildcard fmri/alice2016/*/*.TextGrid fmri/alice2016/*/6mm/*.txt fmri/alice2016/*/*-rp_*.txt)
+REPORT    := --title "A TopoLM and its control: sheets, and 27 listeners to Alice in Wonderland" $(PARTS)
+override models   = $(PAIR:%=$(R)/%.alice.h5) $(untrained)
+override features = $(foreach m,$(PAIR),--features $(m)=$(R)/$(m).alice.h5) $(foreach s,$(SEEDS),--features untrained.s$(s)=$(R)/untrained.s$(s).h5)
+all: report
+include pipeline/rules.mk
+$(R)/predictors.h5: $(DATA) $(BIN)/broca-import
+	$(BIN)/broca-import --from alice --as features fmri/alice2016 --out $@
+define alice
+$(R)/$(1).alice.h5: $(folder.$(1))/model.safetensors $(R)/stimuli.h5 $(BIN)/broca-extract $(call stamp,extract,$(EXTRACT))
+	$(BIN)/broca-extract --model $(folder.$(1)) --stimuli $(R)/stimuli.h5 $(EXTRACT) --out $$@
 endef
-$(foreach m,$(PAIR),$(foreach i,langloc words,$(eval $(call activations,$(R)/$(m).$(i).h5,$(folder.$(m)),$(i)))))
-
-# $(call sheet,STEM,ACTIVATIONS,CONTRAST)
-define sheet
-$(1).units.h5: $(2) $(R)/$(items.$(3)).h5 $(BIN)/broca-localize $(call stamp,localize.$(3),$(localize.$(3)))
-	$(BIN)/broca-localize --activations $(2) --stimuli $(R)/$(items.$(3)).h5 $(localize.$(3)) --out $$@
-$(1).sheet.h5: $(1).units.h5 $(2) $(R)/$(items.$(3)).h5 $(BIN)/broca-topography $(call stamp,topography,$(TOPOGRAPHY))
-	$(BIN)/broca-topography --localizer $$< --activations $(2) --stimuli $(R)/$(items.$(3)).h5 $(TOPOGRAPHY) --out $$@
-endef
-$(foreach m,$(PAIR),$(foreach c,$(CONTRASTS),$(eval $(call sheet,$(R)/$(c).$(m),$(R)/$(m).$(items.$(c)).h5,$(c)))))
-sheets := $(foreach c,$(CONTRASTS),$(PAIR:%=$(R)/$(c).%.sheet.h5))
-
+$(foreach m,$(PAIR),$(eval $(call alice,$(m))))
+else
+$(R)/report.html: $(BIN)/broca-report
+	$(BIN)/broca-report $(PARTS) --title "A TopoLM and its control: training and sheets" --out $@
+endif
 # ---- the sweep over alpha: short runs, loss against topography ----
 
 define sweep_run

@@ -76,7 +76,13 @@ static int body(buffer *b, const report_view *v, const report_inputs *in, const 
 {
     if (in->truth && report_truth(b, v->r, in, e)) return -1;
     part_mode(b, v);
-    if (part_summary(b, v, e) || figures(b, v, e) || part_excluded(b, v, in, e)) return -1;
+    if (part_summary(b, v, e) || figures(b, v, e)) return -1;
+    if (in->n_topography) {
+        buffer_text(b, "<h2>Maps on sheets</h2>\n");
+        if (report_sheets(b, in->topography, in->n_topography, e)) return -1;
+    }
+    if ((in->training.n_logs || in->training.sweep) && report_training(b, &in->training, e)) return -1;
+    if (part_excluded(b, v, in, e)) return -1;
     part_methods(b, v, in);
     part_references(b, v, p);
     return part_provenance(b, p, e);

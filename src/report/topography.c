@@ -316,7 +316,8 @@ done:
     return status;
 }
 
-int report_sheets_page(buffer *b, const char *title, const char *const *paths, size_t n, err *e)
+int report_sheets_page(buffer *b, const char *title, const char *const *paths, size_t n, const report_training_inputs *training,
+                       err *e)
 {
     buffer_text(b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
@@ -327,6 +328,7 @@ int report_sheets_page(buffer *b, const char *title, const char *const *paths, s
     html_text(b, title);
     buffer_text(b, "</h1>\n");
     if (report_sheets(b, paths, n, e)) return -1;
+    if ((training->n_logs || training->sweep) && report_training(b, training, e)) return -1;
     buffer_printf(b, "<p class=\"note\">broca %s, commit %s. Each file: <code>broca inspect FILE</code> prints what it was made of and "
                      "the command that makes it again.</p>\n</main>\n</body>\n</html>\n",
                   BROCA_VERSION, build_commit());
