@@ -10,7 +10,7 @@
 
 typedef struct {
     common_options common;
-    option_list activations;
+    option_list activations, maps;
     const char *localizer, *stimuli, *sheets, *weights, *layout, *threshold, *connectivity, *size;
     double smooth, spacing, least_peak;
     size_t permutations, least_size, noise;
@@ -20,13 +20,14 @@ typedef struct {
 #define AT(field) offsetof(stage_options, field)
 static const option options[] = {
     { "localizer", OPT_TEXT, AT(localizer), NULL, "FILE", false, "the t maps" },
+    { "map", OPT_LIST, AT(maps), NULL, "FILE", false, "instead: t maps of brains, NIfTI or GIFTI, with --weights voxels or mesh" },
     { "sheets", OPT_TEXT, AT(sheets), NULL, "PATH", false,
       "where units lie: a model folder, topography.safetensors, activations (default: the first --activations)" },
     { "activations", OPT_LIST, AT(activations), NULL, "FILE", false,
       "responses that the maps were made of: smoothed before the contrast, labels permuted, distance curves" },
     { "stimuli", OPT_TEXT, AT(stimuli), NULL, "FILE", false, "their conditions, with --activations" },
-    { "weights", OPT_TEXT, AT(weights), "queen", "queen|rook|mesh:FILE", true,
-      "neighbours: 8 or 4 on the sheet, or vertices that share an edge of a face (table with columns a, b, c)" },
+    { "weights", OPT_TEXT, AT(weights), "queen", "queen|rook|mesh:FILE|voxels:N", true,
+      "neighbours: 8 or 4 on the sheet; vertices that share an edge of a face (GIFTI surface, or table with columns a, b, c); 6, 18 or 26 voxels" },
     { "binary", OPT_FLAG, AT(binary), NULL, NULL, true, "weights of 0 and 1 instead of rows that sum to 1" },
     { "smooth", OPT_REAL, AT(smooth), "2", "FWHM", true, "readout, in units of the sheet's spacing; 0: none" },
     { "spacing", OPT_REAL, AT(spacing), "1", "D", true, "distance of the readout's points" },
@@ -59,6 +60,7 @@ typedef struct {
     size_t *pos, *neg;
     topography_contrast contrast;
     graph *mesh;
+    size_t neighbours; /* of a voxel; 0: not asked for */
 } job;
 
 enum { MOST_DIFFERENCE = 2 }; /* tokens between matched items: METHODS 6.3 */
@@ -69,10 +71,13 @@ static int choose(job *j)
     topography_options *t = &j->t;
     err *e = &j->s.err;
     *t = topography_defaults();
-    if (str_begins(o->weights, "mesh:")) t->weights = WEIGHTS_MESH;
+    bool voxels = str_begins(o->weights, "voxels:");
+    if (voxels && (parse_size(o->weights + strlen("voxels:"), &j->neighbours) || (j->neighbours != 6 && j->neighbours != 18 && j->neighbours != 26)))
+        return err_set(e, ERR_USAGE, "--weights voxels:N has 6, 18 or 26 neighbours, not '%s'", o->weights + strlen("voxels:"));
+    if (voxels || str_begins(o->weights, "mesh:")) t->weights = WEIGHTS_MESH;
     else if (str_same(o->weights, "rook")) t->weights = WEIGHTS_ROOK;
     else if (!str_same(o->weights, "queen"))
-        return err_set(e, ERR_USAGE, "--weights is queen, rook or mesh:FILE, not '%s'", o->weights);
+        return err_set(e, ERR_USAGE, "--weights is queen, rook, mesh:FILE or voxels:N, not '%s'", o->weights);
     if (str_begins(o->threshold, "q:") ? parse_double(o->threshold + 2, &t->q) || !(t->q > 0 && t->q <= 1)
                                        : parse_double(o->threshold, &t->threshold) || !(t->threshold >= 0))
         return err_set(e, ERR_USAGE, "--threshold is q:X or a t >= 0, not '%s'", o->threshold);
@@ -108,23 +113,44 @@ bad:
     return err_set(&j->s.err, ERR_USAGE, "--size is ROWSxCOLUMNS, as 28x28, not '%s'", o->size);
 }
 
+/* Neighbours that the maps' units have among voxels or on a surface. */
+static int read_neighbours(job *j)
+{
+    const char *path = j->o.weights + strlen("mesh:");
+    if (j->neighbours ? topography_voxels(&j->mesh, j->maps, (int)j->neighbours, &j->s.err)
+                      : stage_input(&j->s, "mesh", path) || topography_surface(&j->mesh, j->maps, path, &j->s.err))
+        return -1;
+    j->t.mesh = j->mesh;
+    return 0;
+}
+
+static int read_images(job *j)
+{
+    const option_list *maps = &j->o.maps;
+    if (j->t.weights != WEIGHTS_MESH) {
+        err_set(&j->s.err, ERR_USAGE, "maps of brains have no sheet: --weights voxels:26 or mesh:FILE");
+        return -1;
+    }
+    if (j->o.localizer || j->o.activations.n) return err_set(&j->s.err, ERR_USAGE, "--map stands in the place of --localizer and --activations");
+    for (size_t i = 0; i < maps->n; i++)
+        if (stage_input(&j->s, "map", maps->at[i])) return -1;
+    return topography_maps(&j->maps, maps->at, maps->n, &j->s.err) || read_neighbours(j) ? -1 : 0;
+}
+
 static int read_maps(job *j)
 {
     const stage_options *o = &j->o;
     if (o->noise) return make_noise(j);
     bool flat = j->t.weights != WEIGHTS_MESH && j->t.layout == LAYOUT_GIVEN;
     const char *sheets = !flat ? NULL : o->sheets ? o->sheets : o->activations.n ? o->activations.at[0] : NULL;
+    if (o->maps.n) return read_images(j);
     if (stage_needs(&j->s, "localizer", o->localizer) || stage_input(&j->s, "localizer", o->localizer)) return -1;
     if (flat && !sheets) {
         err_set(&j->s.err, ERR_USAGE, "where do the units lie? --sheets or --activations is needed");
         return err_hint(&j->s.err, "for a model without a sheet: --layout random");
     }
     if (topography_read(&j->maps, o->localizer, sheets, &j->s.err)) return -1;
-    if (j->t.weights != WEIGHTS_MESH) return 0;
-    if (stage_input(&j->s, "mesh", o->weights + strlen("mesh:"))) return -1;
-    if (topography_mesh(&j->mesh, o->weights + strlen("mesh:"), j->maps->taps[0].d, &j->s.err)) return -1;
-    j->t.mesh = j->mesh;
-    return 0;
+    return j->t.weights == WEIGHTS_MESH ? read_neighbours(j) : 0;
 }
 
 /* The items of the contrast as localize chose them: all, or the matched pairs. */

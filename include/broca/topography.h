@@ -8,6 +8,7 @@
 
 #include "broca/base.h"
 #include "broca/store.h"
+#include "broca/volume.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,6 +34,9 @@ int graph_lattice(graph **out, size_t rows, size_t columns, bool corners, err *e
 int graph_positions(graph **out, const double *positions, size_t n, bool corners, err *e);
 /* Vertices of a triangle mesh that share an edge of a face: faces [count×3], numbers of vertices. ERR_INPUT: a vertex >= n. */
 int graph_mesh(graph **out, const int64_t *faces, size_t count, size_t n, err *e);
+/* Voxels of a grid, index [n] their numbers there (i fastest), with 6 neighbours (faces), 18 (edges too) or 26 (corners too).
+ * ERR_INPUT: a number beyond the grid, or twice (topography/images.c). */
+int graph_voxels(graph **out, const int32_t *index, size_t n, const size_t shape[3], int neighbours, err *e);
 /* The graph without the units with drop[i] != 0 (NULL: none) and without those that have no neighbour then. used [n] gets the
  * numbers of the units that are left, *n_used how many. */
 int graph_keep(graph **out, const graph *g, const uint8_t *drop, size_t *used, size_t *n_used, err *e);
@@ -228,6 +232,8 @@ typedef struct {
     char *contrast, *test, *match; /* as localize wrote them: "S-N", "welch", "none" */
     char *condition;               /* the column of the stimuli that the contrast names */
     uint64_t seed;                 /* of the localizer: which items were matched */
+    space grid;                    /* maps of brains: the voxels (vertices) of which index [d] are these; shape 0: none */
+    int32_t *index;
     arena *memory;
 } topography_data;
 /* Maps of a file of kind localizer; sheets_path as in sheets_read, NULL: no sheets. Where some taps have a sheet, the others are
@@ -237,6 +243,12 @@ int topography_read(topography_data **out, const char *localizer, const char *sh
 int topography_noise(topography_data **out, size_t maps, size_t rows, size_t columns, uint64_t seed, err *e);
 /* Faces of a mesh: a table whose columns a, b, c number the vertices of a triangle from 0; n vertices. */
 int topography_mesh(graph **out, const char *path, size_t n, err *e);
+/* t maps in NIfTI (voxels with a value that is not 0) or GIFTI files, one after the other. */
+int topography_maps(topography_data **out, const char *const *paths, size_t n, err *e);
+/* Neighbours for WEIGHTS_MESH: among the voxels of the maps; or on a surface, GIFTI (.gii) or a table as above. Maps of some of its
+ * vertices are spread over all, NaN elsewhere. ERR_INPUT: another number of vertices; a vertex that has a value and lies in no face. */
+int topography_voxels(graph **out, const topography_data *d, int neighbours, err *e);
+int topography_surface(graph **out, topography_data *d, const char *path, err *e);
 void topography_data_free(topography_data *d); /* NULL is fine */
 
 /* contrast NULL: no responses. Fails: ERR_INPUT where t and the contrast of the responses differ by more than 1e-5 (other

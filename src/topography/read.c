@@ -118,6 +118,22 @@ done:
     return status;
 }
 
+/* Where the units of maps of brains lie: in all maps the same. */
+static int read_grid(topography_data *d, store *s, err *e)
+{
+    int64_t *shape = NULL;
+    size_t n = 0;
+    if (!store_has(s, "space/shape") || !store_has(s, "neuroid/index")) return 0;
+    if (store_read_i8(s, "space/shape", &shape, &n, e)) return -1;
+    bool ok = n == 3 && shape[0] > 0 && shape[1] > 0 && shape[2] > 0 && shape[0] <= INT32_MAX && shape[1] <= INT32_MAX / shape[0] &&
+              shape[2] <= INT32_MAX / shape[0] / shape[1];
+    for (size_t k = 0; ok && k < 3; k++)
+        d->grid.shape[k] = (size_t)shape[k];
+    free(shape);
+    if (!ok) return err_set(e, ERR_INPUT, "%s: /space/shape is no grid", store_path(s));
+    return store_column_i4(s, "neuroid/index", d->taps[0].d, d->memory, &d->index, e);
+}
+
 /* Positions of each tap; those without are left out, since a sheet that a model lacks cannot be read. */
 static int join_sheets(topography_data *d, const sheets *s, const char *path, err *e)
 {
@@ -150,7 +166,8 @@ int topography_read(topography_data **out, const char *localizer, const char *sh
     sheets *places = NULL;
     topography_data *d = mem_new(1, sizeof *d, e);
     *out = NULL;
-    if (!d || !(d->memory = arena_new(e)) || store_open(&s, localizer, "localizer", e) || read_maps(d, s, e)) goto done;
+    if (!d || !(d->memory = arena_new(e)) || store_open(&s, localizer, "localizer", e) || read_maps(d, s, e) || read_grid(d, s, e))
+        goto done;
     if (sheets_path && (sheets_read(&places, sheets_path, e) || join_sheets(d, places, sheets_path, e))) goto done;
     *out = d;
     d = NULL;

@@ -163,8 +163,9 @@ models_without_a_sheet_get_a_labelled_layout() {
 }
 a_mesh_takes_the_place_of_the_sheet() {
     { echo 'a b c'; k=0; while [ $k -lt 33 ]; do echo "$k $((k + 1)) $((k + 2))"; k=$((k + 1)); done; } | tr ' ' '\t' >mesh.tsv
-    works topography --localizer l.h5 --weights mesh:mesh.tsv --permutations 9 --out m.h5 &&
-        says 'embed: 1 units have no neighbour' || return 1
+    refused '1 vertices with a value in map embed lie in no face, the first is 35' topography --localizer l.h5 --weights mesh:mesh.tsv || return 1
+    printf '33\t34\t35\n' >>mesh.tsv
+    works topography --localizer l.h5 --weights mesh:mesh.tsv --permutations 9 --out m.h5 || return 1
     ! values m.h5 tap/embed/positions 2>/dev/null || return 1
     printf 'a\tb\tc\n0\t1\t99\n' >bad.tsv
     refused 'face 0 names vertex 99, the map has 36' topography --localizer l.h5 --weights mesh:bad.tsv || return 1
@@ -180,7 +181,7 @@ bad_input_gets_one_clear_error() {
     refused 'both lie at (0, 0)' topography --localizer l.h5 --sheets twice.safetensors || return 1
     refused 'is below 0' topography --localizer l.h5 --layout random --smooth -1 || return 1
     refused "--threshold is q:X" topography --localizer l.h5 --layout random --threshold q:2 || return 1
-    refused "--weights is queen, rook or mesh:FILE, not 'king'" topography --localizer l.h5 --layout random --weights king || return 1
+    refused "--weights is queen, rook, mesh:FILE or voxels:N, not 'king'" topography --localizer l.h5 --layout random --weights king || return 1
     refused '--noise stands alone' topography --noise 3 --localizer l.h5
 }
 maps_of_other_responses_are_refused() {
