@@ -10,7 +10,7 @@
 typedef struct {
     common_options common;
     const char *responses, *stimuli, *baseline, *units, *target, *folds, *inner, *alphas, *downsample, *alpha_per, *select;
-    const char *highpass, *confounds, *standardize, *save, *null, *hrf;
+    const char *highpass, *confounds, *standardize, *save, *null, *null_sets, *jackknife, *hrf;
     option_list features, delays, bands;
     size_t drop_start, candidates;
     bool allow_random, add_mean;
@@ -41,7 +41,9 @@ static const option options[] = {
     { "confounds", OPT_TEXT, AT(confounds), NULL, "NAME", true, "removed within each fold" },
     { "drop-start", OPT_COUNT, AT(drop_start), "0", NULL, true, "rows at the start of each run" },
     { "standardize", OPT_TEXT, AT(standardize), "X", "X,Y", true, "columns by training mean and sd: X, Y, X,Y or none" },
-    { "null", OPT_TEXT, AT(null), NULL, "circular:N", true, "N rotations of the responses within their runs, each fitted anew (METHODS 5.7)" },
+    { "null", OPT_TEXT, AT(null), NULL, "HOW:N", true, "N null responses, each fitted anew: circular:N rotations, group:N permuted groups, phase:N" },
+    { "null-sets", OPT_TEXT, AT(null_sets), NULL, "A,B", true, "feature sets fitted to null responses, beside the baseline; default all" },
+    { "jackknife", OPT_TEXT, AT(jackknife), NULL, "HOW", true, "left out of test and training: blocks of 30s, each group, or N-items" },
     { "save", OPT_TEXT, AT(save), NULL, "WHAT", true, "prediction, weight, inner (comma-separated)" },
     COMMON_OPTIONS(stage_options),
     { 0 }
@@ -106,7 +108,8 @@ static int translate(encode_options *q, const stage_options *o, stage *s)
                            .group = str_same(o->target, "group"), .add_mean = o->add_mean, .folds = o->folds, .inner = o->inner,
                            .allow_random = o->allow_random, .alpha_shared = str_same(o->alpha_per, "all"),
                            .select = str_same(o->select, "mse") ? SELECT_MSE : str_same(o->select, "r2") ? SELECT_R2 : SELECT_R,
-                           .confounds = o->confounds, .drop_start = o->drop_start, .units = o->units };
+                           .confounds = o->confounds, .drop_start = o->drop_start, .units = o->units, .null_sets = o->null_sets,
+                           .jackknife = o->jackknife };
     if (o->inner && (str_same(o->inner, "loo") || str_same(o->inner, "gcv"))) {
         q->inner_by = str_same(o->inner, "loo") ? INNER_LOO : INNER_GCV;
         q->inner = NULL;
@@ -117,8 +120,7 @@ static int translate(encode_options *q, const stage_options *o, stage *s)
         (o->save && read_words(save, "save", o->save, saved, &s->err)))
         return -1;
     if (o->hrf && hrf_parse(&q->hrf, &q->hrf_parts, o->hrf, &s->err)) return -1;
-    if (o->null && (!str_begins(o->null, "circular:") || parse_size(o->null + 9, &q->n_null) || !q->n_null || q->n_null > 100000))
-        return err_set(&s->err, ERR_USAGE, "--null is circular:N, N rotations, not '%s'", o->null);
+    if (o->null && encode_null(q, o->null, &s->err)) return -1;
     if (q->candidates < 3) return err_set(&s->err, ERR_USAGE, "--candidates is at least 3 (equal weights and the corners)");
     q->standardise_x = standard[0];
     q->standardise_y = standard[1];

@@ -18,6 +18,8 @@ extern "C" {
 /* ---- what the user asks for ---- */
 
 typedef enum { DOWNSAMPLE_SUM, DOWNSAMPLE_MEAN, DOWNSAMPLE_LANCZOS } downsample_by;
+/* What takes the place of the responses (METHODS 5.7): rotated within runs, groups (or items) permuted, phases randomised. */
+typedef enum { NULL_NONE, NULL_CIRCULAR, NULL_GROUP, NULL_PHASE } null_kind;
 
 typedef struct {
     const char *const *features; size_t n_features; /* "NAME=FILE[:tap[,tap...]]" */
@@ -44,7 +46,9 @@ typedef struct {
     bool standardise_x, standardise_y;
     const char *units;           /* file of kind localizer, or NULL */
     bool save_prediction, save_weight, save_inner;
-    size_t n_null;               /* rotations of the responses, refitted (--null circular:N); 0: none */
+    null_kind null; size_t n_null; /* refitted null responses; n_null is capped at how many different ones there are */
+    const char *null_sets;       /* "A,B": feature sets that are fitted to null responses, with the baseline; NULL: all */
+    const char *jackknife;       /* blocks left out: "30s", "group", "42-items"; NULL: none */
     const char *journal;         /* file that keeps finished fits while the run lasts; NULL: none */
     const char *identity;        /* 64 characters that name options, inputs and program */
     bool resume;                 /* what the journal holds must be of this run */
@@ -56,6 +60,8 @@ int encode_alphas(double **out, size_t *n, const char *text, err *e);
 /* --mode replicate:NAME: everything that the paper's code decides is set; alphas and candidates only where they are not given.
  * ERR_USAGE with the nearest name. */
 int encode_replicate(encode_options *o, const char *name, bool alphas_given, bool candidates_given, err *e);
+/* "circular:199", "group:999", "phase:199" */
+int encode_null(encode_options *o, const char *text, err *e);
 /* "128" or "128,scope=run" */
 int encode_highpass(encode_options *o, const char *text, err *e);
 
@@ -73,7 +79,17 @@ typedef struct {
     double *share;               /* [F×bands×v], joint */
     double *r_mean, *r_pooled, *r2_pooled; /* [v] */
     int32_t *n_nan, *n_edge;     /* [v] */
-    double *null_r, *null_r2;    /* [n_null×v] mean r and pooled R² of rotated responses */
+    double *null_r, *null_r2;    /* [n_null×v] mean r and pooled R² of null responses; joint with the baseline: of Freedman and Lane's,
+                                  * baseline's full-sample fit + null residuals, everything fitted anew; NULL: not asked of this set */
+    double *null_delta_r, *null_delta_r2; /* [n_null×v] joint - baseline of the latter */
+    double *jack_r, *jack_r2;    /* [blocks×v] without each block, alpha, gamma and layer held (METHODS 5.6) */
+    double *left_r, *left_r2;    /* [people×v] group: of the mean without each subject */
+    double *left_jack_r, *left_jack_r2; /* [people×blocks×v] and without each block */
+    part_sums *part;             /* [parts×v] nested sets and the baseline: sums a bootstrap of blocks draws from */
+    struct held_score *held;     /* [F×(1+blocks)×held v] while the run lasts */
+    part_sums *held_part;        /* [F×blocks×held v] likewise */
+    char **taps; size_t n_taps;  /* nested sets: names of the sets chosen from, */
+    int32_t *layer;              /* [F×v] and which of them a fold takes */
     double *inner;               /* [F×A×v] when asked (of the candidate chosen for plain sets) */
     float *prediction;           /* [N×v] NaN where never tested, when asked */
     float *weight;               /* [p×v] mean over folds, when asked */
@@ -86,8 +102,15 @@ typedef struct {
     uint8_t *test, *train;       /* [F×n] */
     double *sst;                 /* [F×v] about the training mean */
     size_t n_null;
+    size_t blocks, people;       /* of the jackknife: blocks of presentations; group: subjects left out */
+    int32_t *block;              /* [n] block of each presentation, -1: not used */
+    char **left;                 /* [people] names */
+    size_t parts;                /* pairs of a block and a fold that tests rows of it */
+    int32_t *part_block, *part_fold, *part_n; /* [parts] their numbers, and the rows that they share */
     size_t n_sets;
     encoded_set *sets;
+    size_t n_nested;             /* with a null or a jackknife: each model NAME with, fold by fold, the layer whose inner score is best */
+    encoded_set *nested;         /* on average over the subject's neuroids; "NAME" (model), "NAME+baseline" (joint) */
     size_t n_excluded;
     char **excluded, **reason;
     char folds_text[160], inner_text[160];

@@ -176,6 +176,19 @@ typedef enum { INNER_FOLDS, INNER_LOO, INNER_GCV } inner_by;
 typedef int (*response_source)(void *context, size_t first, size_t width, double *out, err *e);
 typedef struct { size_t first, width; } band; /* columns [first, first+width) of x */
 
+/* Fits that keep a response's alpha and gamma (METHODS 5.6, the jackknife with refit): on all training rows, then without each
+ * block of rows in training and test. Exact, without a decomposition a block: leaving rows out is the fit of the responses that
+ * have their left-out predictions in these rows. As in inner folds, X and y are centred anew and keep their scale. */
+typedef struct {
+    size_t v;
+    response_source source; void *context; /* responses, all rows of the problem */
+    const size_t *of;          /* [v] response of the problem whose choice is kept */
+    size_t blocks;
+    const int32_t *block;      /* [n] block of each row, -1: in none */
+} held_fits;
+/* Sums over the test rows of a block: y and prediction about the fold's training mean of y. What a bootstrap of blocks draws. */
+typedef struct { double y, p, yy, pp, yp; } part_sums;
+
 typedef struct {
     const double *x; size_t n, p;      /* features, all rows (already delayed and filtered) */
     const double *y; size_t v;         /* responses [n×v], already filtered; constant or NaN columns are the caller's to exclude */
@@ -193,6 +206,7 @@ typedef struct {
     const band *bands; size_t n_bands; /* 0 or 1: plain ridge */
     bool divide_by_width;              /* each band divided by sqrt(p_b) (strict, METHODS 3.8) */
     const double *gammas; size_t n_gammas; /* [n_gammas×n_bands]; NULL with n_bands < 2 */
+    const held_fits *held;             /* NULL: none */
 } nested_problem;
 
 /* Scores of a test fold (CONTRACT "Encoding rules"): y and prediction [n] with a stride. r is NaN for a constant y or a
@@ -213,6 +227,8 @@ typedef struct {
     double *share;       /* [n_bands×v] product measure about the training mean (METHODS 3.9) */
     double *y_mean;      /* [v] mean of y over the training rows */
     double *weight;      /* [p×v] in units of standardised columns of x */
+    fit_score *held;     /* [(1 + blocks)×held.v]; NaN where a block leaves fewer than 2 test rows */
+    part_sums *part;     /* [blocks×held.v] of the fits on all training rows */
     size_t dropped;      /* columns dropped as constant on training rows */
     size_t *n_nan_inner; /* [v] count of NaN inner scores left out, of the scores that were made in fp64 */
     size_t screened, rescored, pairs; /* responses screened in fp32; of them scored again in fp64; (response, alpha) pairs

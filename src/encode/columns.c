@@ -6,17 +6,18 @@
 
 #include "sets.h"
 
-typedef enum { REALS, FLOATS, COUNTS, SUMS } cell_kind;
+typedef enum { REALS, FLOATS, COUNTS, SUMS, PARTS } cell_kind;
 
-static const size_t sizes[] = { sizeof(double), sizeof(float), sizeof(int32_t), sizeof(product_sums) };
+static const size_t sizes[] = { sizeof(double), sizeof(float), sizeof(int32_t), sizeof(product_sums), sizeof(part_sums) };
 
 static void fill_nothing(char *at, cell_kind kind)
 {
     static const double nan_f8 = NAN;
     static const float nan_f4 = NAN;
     static const product_sums nan_sums = { NAN, NAN, NAN };
+    static const part_sums nan_parts = { NAN, NAN, NAN, NAN, NAN };
     static const int32_t none = 0;
-    const void *nothing[] = { &nan_f8, &nan_f4, &none, &nan_sums };
+    const void *nothing[] = { &nan_f8, &nan_f4, &none, &nan_sums, &nan_parts };
     memcpy(at, nothing[kind], sizes[kind]);
 }
 
@@ -26,7 +27,7 @@ static int remap(void *cells, cell_kind kind, size_t rows, size_t old_v, const s
     void **place = cells;
     char *from = *place, *to;
     size_t size = sizes[kind];
-    if (!from) return 0;
+    if (!from || !rows) return 0;
     if (!(to = mem_new(rows * v + 1, size, e))) return -1;
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < v; j++) {
@@ -46,6 +47,10 @@ static int remap_set(encoded_set *s, const encoded *x, const size_t *map, size_t
         { &s->sse, REALS, F }, { &s->sums, SUMS, F }, { &s->gamma, COUNTS, F }, { &s->share, REALS, F * s->n_bands },
         { &s->r_mean, REALS, 1 }, { &s->r_pooled, REALS, 1 }, { &s->r2_pooled, REALS, 1 }, { &s->n_nan, COUNTS, 1 },
         { &s->n_edge, COUNTS, 1 }, { &s->null_r, REALS, x->n_null }, { &s->null_r2, REALS, x->n_null },
+        { &s->null_delta_r, REALS, x->n_null }, { &s->null_delta_r2, REALS, x->n_null },
+        { &s->jack_r, REALS, x->blocks }, { &s->jack_r2, REALS, x->blocks }, { &s->left_r, REALS, x->people },
+        { &s->left_r2, REALS, x->people }, { &s->left_jack_r, REALS, x->people * x->blocks },
+        { &s->left_jack_r2, REALS, x->people * x->blocks }, { &s->part, PARTS, x->parts }, { &s->layer, COUNTS, F },
         { &s->inner, REALS, F * n_alphas }, { &s->prediction, FLOATS, x->n }, { &s->weight, FLOATS, s->p },
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
@@ -57,6 +62,8 @@ int encoded_columns(encoded *x, const size_t *map, size_t v, size_t n_alphas, er
 {
     for (size_t i = 0; i < x->n_sets; i++)
         if (remap_set(&x->sets[i], x, map, v, n_alphas, e)) return -1;
+    for (size_t i = 0; i < x->n_nested; i++)
+        if (remap_set(&x->nested[i], x, map, v, n_alphas, e)) return -1;
     if (remap(&x->sst, REALS, x->folds, x->v, map, v, e)) return -1;
     x->v = v;
     return 0;

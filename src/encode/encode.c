@@ -19,6 +19,10 @@ typedef struct {
     targets targets;
     double **ready;          /* [F] series of each fold [n×v], where all columns are needed at once; else NULL */
     fold_series *series;     /* [F] */
+    held_columns held;       /* of the jackknife */
+    held_series *held_series; /* [F] */
+    int32_t *jack_block;     /* [n]; NULL: no jackknife */
+    const fit_set **owner;   /* [v] first fit of each column */
     double *gammas;          /* [candidates×2] */
     journal *journal;
     encoded *result;
@@ -29,7 +33,12 @@ static void run_free(run *q)
     for (size_t f = 0; q->outer && f < q->outer->count; f++) {
         if (q->inner) folds_free(q->inner[f]);
         if (q->ready) free(q->ready[f]);
+        if (q->held_series) free((void *)q->held_series[f].without);
     }
+    free(q->held_series);
+    held_columns_free(&q->held);
+    free(q->jack_block);
+    free(q->owner);
     free(q->inner);
     free(q->ready);
     free(q->series);
@@ -42,19 +51,24 @@ static void run_free(run *q)
     free(q->gammas);
 }
 
+void encoded_set_free(encoded_set *s)
+{
+    void *owned[] = { s->name, s->alpha, s->inner_best, s->r, s->r2, s->r2_train, s->sse, s->gamma, s->share, s->r_mean, s->r_pooled,
+                      s->r2_pooled, s->sums, s->null_r, s->null_r2, s->null_delta_r, s->null_delta_r2, s->jack_r, s->jack_r2, s->left_r,
+                      s->left_r2, s->left_jack_r, s->left_jack_r2, s->part, s->held, s->held_part, s->layer, s->n_nan, s->n_edge,
+                      s->inner, s->prediction, s->weight };
+    for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) free(owned[k]);
+    for (size_t k = 0; k < s->n_taps; k++) free(s->taps[k]);
+    free(s->taps);
+}
+
 void encoded_free(encoded *x)
 {
     if (!x) return;
-    for (size_t i = 0; i < x->n_sets; i++) {
-        encoded_set *s = &x->sets[i];
-        void *owned[] = { s->name, s->alpha, s->inner_best, s->r, s->r2, s->r2_train, s->sse, s->gamma, s->share, s->r_mean,
-                          s->r_pooled, s->r2_pooled, s->sums, s->null_r, s->null_r2, s->n_nan, s->n_edge, s->inner, s->prediction, s->weight };
-        for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) free(owned[k]);
-    }
-    free(x->sets);
-    free(x->test);
-    free(x->train);
-    free(x->sst);
+    for (size_t i = 0; i < x->n_sets; i++) encoded_set_free(&x->sets[i]);
+    for (size_t i = 0; i < x->n_nested; i++) encoded_set_free(&x->nested[i]);
+    void *owned[] = { x->sets, x->nested, x->test, x->train, x->sst, x->block, x->part_block, x->part_fold, x->part_n };
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     arena_free(x->memory);
     free(x);
 }
@@ -244,7 +258,12 @@ static int set_space(encoded_set *s, const fit_set *fit, const run *q, err *e)
     }
     if (q->o->save_inner && fit->n_bands < 2 && !(s->inner = mem_new(cells * q->o->n_alphas, sizeof(double), e))) return -1;
     if (q->o->save_weight && !(s->weight = mem_new(fit->p * v, sizeof(float), e))) return -1;
-    return 0;
+    for (size_t i = 0; fit->column && i < cells; i++) /* neuroids that are not fitted */
+        for (size_t k = 0; k < sizeof tables / sizeof *tables; k++) (*tables[k])[i] = NAN;
+    if (!q->jack_block) return 0;
+    s->held = mem_new(F * (1 + q->result->blocks) * q->held.v, sizeof *s->held, e);
+    s->held_part = mem_new(F * q->result->blocks * q->held.v, sizeof *s->held_part, e);
+    return s->held && s->held_part ? 0 : -1;
 }
 
 static int result_space(run *q, err *e)
@@ -280,20 +299,99 @@ static int result_space(run *q, err *e)
     return 0;
 }
 
+/* Series of all columns at once, where they need one another or are read many times and cost something to make. */
+static bool all_at_once(const run *q)
+{
+    enum { MOST = 1u << 30 }; /* bytes of all folds */
+    if (q->o->group || q->o->add_mean) return true;
+    return q->targets.n_confounds && q->targets.v < MOST / sizeof(double) / q->rows.n / q->outer->count;
+}
+
 static int make_series(run *q, err *e)
 {
     size_t F = q->outer->count, v = q->targets.out_v, n = q->rows.n;
     if (!(q->ready = mem_new(F, sizeof *q->ready, e)) || !(q->series = mem_new(F, sizeof *q->series, e))) return -1;
     for (size_t f = 0; f < F; f++) {
         const uint8_t *train = q->outer->train + f * n;
-        if (q->o->group || q->o->add_mean) {
+        if (all_at_once(q)) {
             if (!(q->ready[f] = mem_new(n * v, sizeof(double), e))) return -1;
             if (targets_fold(q->ready[f], &q->targets, train, q->o->standardise_y, e))
                 return err_while(e, "preparing the responses of fold %zu", f + 1);
         }
         q->series[f] = (fold_series){ &q->targets, train, q->o->standardise_y, q->ready[f] };
     }
+    if (!q->jack_block) return 0;
+    if (!(q->held_series = mem_new(F, sizeof *q->held_series, e))) return -1;
+    for (size_t f = 0; f < F; f++) {
+        double *without = NULL;
+        q->held_series[f] = (held_series){ &q->held, &q->series[f], NULL };
+        if (q->held.people && held_without(&without, &q->held, &q->targets, q->outer->train + f * n, e)) {
+            free(without);
+            return err_while(e, "leaving subjects out of the group in fold %zu", f + 1);
+        }
+        q->held_series[f].without = without;
+    }
     return 0;
+}
+
+/* Which columns a fit is made of: the neuroids that are; with the baseline, and for the sets that --null-sets names, null responses:
+ * a joint set's are Freedman and Lane's. */
+static bool has_null(const fit_set *fit, const encode_options *o)
+{
+    size_t n = strcspn(fit->name, ":+");
+    if (!o->null_sets || str_same(fit->kind, "baseline")) return true;
+    for (const char *p = o->null_sets; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+        if (strncmp(p, fit->name, n) == 0 && (!p[n] || p[n] == ',')) return true;
+    return false;
+}
+
+static bool fits_number(const fit_set *fit, const encode_options *o, size_t number)
+{
+    if (!number || str_same(fit->kind, "baseline")) return true;
+    return has_null(fit, o) && fit->over_baseline == (number > o->n_null);
+}
+
+static int choose_columns(run *q, err *e)
+{
+    size_t v = q->targets.out_v;
+    if (!(q->owner = mem_new(v + 1, sizeof *q->owner, e))) return -1;
+    for (size_t i = 0; i < q->n_fits; i++) {
+        fit_set *fit = &q->fits[i];
+        size_t *place = mem_new(v + 1, sizeof *place, e);
+        fit->column = mem_new(v + 1, sizeof *fit->column, e);
+        fit->held_of = mem_new(q->held.v + 1, sizeof *fit->held_of, e);
+        for (size_t j = 0; place && fit->column && fit->held_of && j < v; j++) {
+            if (!fits_number(fit, q->o, null_number_of(q->targets.subject[j], q->targets.roi[j]))) continue;
+            place[j] = fit->n_columns;
+            if (!q->owner[j]) q->owner[j] = fit;
+            fit->column[fit->n_columns++] = j;
+        }
+        for (size_t j = 0; place && fit->held_of && j < q->held.v; j++) fit->held_of[j] = place[q->held.of[j]];
+        free(place);
+        if (!fit->n_columns || !fit->held_of) return -1;
+    }
+    return 0;
+}
+
+/* Columns of a fit out of the series of a fold, neighbours together. */
+typedef struct { fold_series *series; const fit_set *fit; } fit_series;
+
+static int fit_series_read(void *context, size_t first, size_t width, double *out, err *e)
+{
+    const fit_series *s = context;
+    const size_t *column = s->fit->column + first;
+    size_t n = s->series->targets->n, m;
+    if (column[width - 1] - column[0] == width - 1) return fold_series_read(s->series, column[0], width, out, e);
+    double *part = mem_new(n * width, sizeof *part, e);
+    int status = part ? 0 : -1;
+    for (size_t j = 0; j < width && !status; j += m) {
+        for (m = 1; j + m < width && column[j + m] == column[j] + m; m++) {
+        }
+        status = fold_series_read(s->series, column[j], m, part, e);
+        for (size_t i = 0; i < n && !status; i++) memcpy(out + i * width + j, part + i * m, m * sizeof *part);
+    }
+    free(part);
+    return status;
 }
 
 /* ---- one job: a fit on an outer fold ---- */
@@ -322,29 +420,50 @@ static int join_parts(double **x, uint8_t **keep, band *bands, const fit_set *fi
 
 enum { MOST_BANDS = 16, BLOCK_OF_RESPONSES = 256 };
 
-static void keep_scores(encoded_set *s, const run *q, size_t f, const fit_score *score)
+static void keep_scores(encoded_set *s, const run *q, const fit_set *fit, size_t f, const fit_score *score)
 {
     size_t v = q->targets.out_v;
-    for (size_t j = 0; j < v; j++) {
-        size_t at = f * v + j;
-        s->r[at] = score[j].r;
-        s->r2[at] = score[j].r2;
-        s->r2_train[at] = score[j].r2_train;
-        s->sse[at] = score[j].sse;
-        s->sums[at] = (product_sums){ score[j].yy, score[j].pp, score[j].yp };
-        if (s == q->result->sets) q->result->sst[at] = score[j].sst; /* the same for every fit */
+    for (size_t k = 0; k < fit->n_columns; k++) {
+        size_t at = f * v + fit->column[k];
+        s->r[at] = score[k].r;
+        s->r2[at] = score[k].r2;
+        s->r2_train[at] = score[k].r2_train;
+        s->sse[at] = score[k].sse;
+        s->sums[at] = (product_sums){ score[k].yy, score[k].pp, score[k].yp };
     }
 }
 
-static void keep_predictions(encoded_set *s, const run *q, size_t f, const double *prediction)
+/* About the training mean: the same for every fit that has the column; the first of them writes it. */
+static void keep_totals(run *q, const fit_set *fit, size_t f, const fit_score *score)
 {
-    size_t n = q->rows.n, v = q->targets.out_v, k = 0;
+    for (size_t k = 0; k < fit->n_columns; k++)
+        if (q->owner[fit->column[k]] == fit) q->result->sst[f * q->targets.out_v + fit->column[k]] = score[k].sst;
+}
+
+static void keep_predictions(encoded_set *s, const run *q, const fit_set *fit, size_t f, const double *prediction)
+{
+    size_t n = q->rows.n, v = q->targets.out_v, m = fit->n_columns, k = 0;
     const uint8_t *test = q->outer->test + f * n;
     for (size_t i = 0; i < n; i++) {
         if (!test[i]) continue;
-        for (size_t j = 0; j < v; j++) s->prediction[q->rows.row[i] * v + j] = (float)prediction[k * v + j];
+        for (size_t j = 0; j < m; j++) s->prediction[q->rows.row[i] * v + fit->column[j]] = (float)prediction[k * m + j];
         k++;
     }
+}
+
+static void keep_held(encoded_set *s, const run *q, size_t f, const nested_result *r)
+{
+    size_t rows = (1 + q->result->blocks) * q->held.v, parts = q->result->blocks * q->held.v;
+    for (size_t i = 0; i < rows; i++) s->held[f * rows + i] = (held_score){ r->held[i].r, r->held[i].sse, r->held[i].sst };
+    memcpy(s->held_part + f * parts, r->part, parts * sizeof *s->held_part);
+}
+
+/* rows [rows×n_columns] to their columns of [rows×v]. */
+static void scatter(void *to, const void *from, size_t rows, const run *q, const fit_set *fit, size_t size)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t k = 0; k < fit->n_columns; k++)
+            memcpy((char *)to + (i * q->targets.out_v + fit->column[k]) * size, (const char *)from + (i * fit->n_columns + k) * size, size);
 }
 
 /* Everything that a job gives, in one piece of memory: what the journal keeps. */
@@ -357,7 +476,7 @@ typedef struct {
 
 static int job_space(job_result *j, const encoded_set *s, const fit_set *fit, const run *q, size_t t, err *e)
 {
-    size_t v = q->targets.out_v, d = sizeof(double), at = 0;
+    size_t v = fit->n_columns, d = sizeof(double), at = 0, blocks = q->result->blocks, h = q->jack_block ? q->held.v : 0;
     struct { void **place; size_t bytes; } list[] = {
         { (void **)&j->r.score, v * sizeof(fit_score) },
         { (void **)&j->r.alpha, v * d },
@@ -366,6 +485,8 @@ static int job_space(job_result *j, const encoded_set *s, const fit_set *fit, co
         { (void **)&j->r.prediction, s->prediction ? t * v * d : 0 },
         { (void **)&j->r.weight, s->weight ? fit->p * v * d : 0 },
         { (void **)&j->r.inner, s->inner ? v * q->o->n_alphas * d : 0 },
+        { (void **)&j->r.held, (1 + blocks) * h * sizeof(fit_score) },
+        { (void **)&j->r.part, blocks * h * sizeof(part_sums) },
         { (void **)&j->r.gamma, s->gamma ? v * sizeof(int32_t) : 0 },
     };
     j->bytes = sizeof j->counts;
@@ -393,7 +514,11 @@ static int fit_job(job_result *j, const run *q, const fit_set *fit, size_t f, er
     band bands[MOST_BANDS];
     const uint8_t *train = q->outer->train + f * n, *test = q->outer->test + f * n;
     if (join_parts(&x, &keep, bands, fit, q, train, e)) goto done;
-    nested_problem problem = { .x = x, .n = n, .p = fit->p, .source = fold_series_read, .context = &q->series[f], .v = q->targets.out_v,
+    fit_series series = { &q->series[f], fit };
+    held_fits held = { .v = q->held.v, .source = held_series_read, .context = q->jack_block ? &q->held_series[f] : NULL, .of = fit->held_of,
+                       .blocks = q->result->blocks, .block = q->jack_block };
+    nested_problem problem = { .x = x, .n = n, .p = fit->p, .source = fit_series_read, .context = &series, .v = fit->n_columns,
+                               .held = q->jack_block ? &held : NULL,
                                .train = train, .test = test, .inner = q->inner[f], .alphas = q->o->alphas, .n_alphas = q->o->n_alphas,
                                .select = q->o->select, .by = q->o->inner_by, .alpha_shared = q->o->alpha_shared,
                                .standardise = q->o->standardise_x, .bands = bands, .n_bands = fit->n_bands, .divide_by_width = fit->divide,
@@ -416,15 +541,17 @@ done:
 
 static void keep_job(run *q, const job_result *j, encoded_set *s, const fit_set *fit, size_t f)
 {
-    size_t F = q->outer->count, v = q->targets.out_v, counts[3], d = sizeof(double);
+    size_t F = q->outer->count, v = q->targets.out_v, m = fit->n_columns, counts[3], d = sizeof(double);
     memcpy(counts, j->at, sizeof counts);
-    memcpy(s->alpha + f * v, j->r.alpha, v * d);
-    memcpy(s->inner_best + f * v, j->r.inner_best, v * d);
-    if (s->gamma) memcpy(s->gamma + f * v, j->r.gamma, v * sizeof *s->gamma);
-    if (s->share) memcpy(s->share + f * fit->n_bands * v, j->r.share, fit->n_bands * v * d);
-    if (s->inner) memcpy(s->inner + f * v * q->o->n_alphas, j->r.inner, v * q->o->n_alphas * d);
-    keep_scores(s, q, f, j->r.score);
-    if (s->prediction) keep_predictions(s, q, f, j->r.prediction);
+    scatter(s->alpha + f * v, j->r.alpha, 1, q, fit, d);
+    scatter(s->inner_best + f * v, j->r.inner_best, 1, q, fit, d);
+    if (s->gamma) scatter(s->gamma + f * v, j->r.gamma, 1, q, fit, sizeof *s->gamma);
+    if (s->share) scatter(s->share + f * fit->n_bands * v, j->r.share, fit->n_bands, q, fit, d);
+    if (s->inner) scatter(s->inner + f * v * q->o->n_alphas, j->r.inner, q->o->n_alphas, q, fit, d);
+    keep_scores(s, q, fit, f, j->r.score);
+    keep_totals(q, fit, f, j->r.score);
+    if (s->prediction) keep_predictions(s, q, fit, f, j->r.prediction);
+    if (s->held) keep_held(s, q, f, &j->r);
 #pragma omp critical(broca_encode)
     {
         if (counts[0] > s->dropped) s->dropped = counts[0];
@@ -432,7 +559,8 @@ static void keep_job(run *q, const job_result *j, encoded_set *s, const fit_set 
         q->result->rescored += counts[2];
     }
     /* the mean over folds has a fixed order, because one thread runs all folds of this fit (see run_all) */
-    for (size_t i = 0; s->weight && i < fit->p * v; i++) s->weight[i] += (float)(j->r.weight[i] / (double)F);
+    for (size_t i = 0; s->weight && i < fit->p; i++)
+        for (size_t k = 0; k < m; k++) s->weight[i * v + fit->column[k]] += (float)(j->r.weight[i * m + k] / (double)F);
 }
 
 static int run_job(run *q, size_t number, err *e)
@@ -502,10 +630,9 @@ static double pooled_r(const encoded_set *s, size_t folds_count, size_t v, size_
     return all.yy > 0 && all.pp > 1e-18 * all.yy ? all.yp / sqrt(all.yy) / sqrt(all.pp) : NAN;
 }
 
-static void summarise(encoded_set *s, run *q)
+void encoded_set_summarise(encoded_set *s, encoded *x, const encode_options *o)
 {
-    size_t F = q->outer->count, v = q->targets.out_v;
-    const encode_options *o = q->o;
+    size_t F = x->folds, v = x->v;
     double lo = INFINITY, hi = -INFINITY;
     for (size_t a = 0; a < o->n_alphas; a++) {
         lo = fmin(lo, o->alphas[a]);
@@ -519,15 +646,23 @@ static void summarise(encoded_set *s, run *q)
             else r += s->r[at];
             s->n_edge[j] += o->n_alphas > 1 && (s->alpha[at] == lo || s->alpha[at] == hi);
             sse += s->sse[at];
-            sst += q->result->sst[at];
+            sst += x->sst[at];
         }
         bool left_out = o->paper == PAPER_SCHRIMPF2021; /* NaN counts 0 elsewhere */
         s->r_mean[j] = left_out ? r / (double)(F - (size_t)s->n_nan[j]) : r / (double)F;
+        if (isnan(sse)) s->r_mean[j] = NAN; /* not fitted */
         s->r_pooled[j] = pooled_r(s, F, v, j);
         s->r2_pooled[j] = sst > 0 ? 1 - sse / sst : NAN;
-        q->result->edges += (size_t)s->n_edge[j];
-        q->result->choices += F;
     }
+}
+
+static void count_edges(encoded *x)
+{
+    for (size_t i = 0; i < x->n_sets; i++)
+        for (size_t j = 0; j < x->v; j++) {
+            x->edges += (size_t)x->sets[i].n_edge[j];
+            x->choices += x->folds;
+        }
 }
 
 static void warn_edges(const encoded *x, const encode_options *o)
@@ -554,23 +689,103 @@ static int prepare(run *q, const responses *r, const stimuli *x, err *e)
     return make_candidates(q->gammas, 2, o, e);
 }
 
+static int prepare_jackknife(run *q, const responses *r, err *e)
+{
+    encoded *x = q->result;
+    if (!q->o->jackknife) return 0;
+    if (jackknife_blocks(&q->jack_block, &x->blocks, r, &q->rows, q->o->jackknife, e) || held_columns_new(&q->held, &q->targets, e)) return -1;
+    if (!(x->block = mem_new(q->rows.all + 1, sizeof *x->block, e))) return -1;
+    for (size_t i = 0; i < q->rows.all; i++) x->block[i] = -1;
+    for (size_t i = 0; i < q->rows.n; i++) x->block[q->rows.row[i]] = q->jack_block[i];
+    return 0;
+}
+
+/* What is made of the fits of all folds. */
+static int finish(run *q, err *e)
+{
+    encoded *x = q->result;
+    const encode_options *o = q->o;
+    if ((o->n_null || q->jack_block) && nested_layers(x, &q->held, e)) return -1;
+    for (size_t i = 0; i < x->n_sets; i++) encoded_set_summarise(&x->sets[i], x, o);
+    for (size_t i = 0; i < x->n_nested; i++) encoded_set_summarise(&x->nested[i], x, o);
+    count_edges(x);
+    if (o->n_null && null_split(x, o, e)) return -1;
+    return q->jack_block ? jackknife_finish(x, &q->held, q->outer->test, q->jack_block, q->rows.n, e) : 0;
+}
+
 static int encode_once(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e)
 {
     run q = { .o = o };
     int status = -1;
     if (!(q.result = mem_new(1, sizeof *q.result, e))) return -1;
     if (!(q.result->memory = arena_new(e)) || prepare(&q, r, x, e)) goto done;
-    if (targets_new(&q.targets, q.result, r, &q.rows, q.block, o, e) || result_space(&q, e) || make_series(&q, e)) goto done;
+    if (targets_new(&q.targets, q.result, r, &q.rows, q.block, o, e) || prepare_jackknife(&q, r, e) || choose_columns(&q, e) ||
+        result_space(&q, e) || make_series(&q, e))
+        goto done;
     if (o->journal && journal_open(&q.journal, o->journal, o->identity, q.n_fits * q.outer->count, o->resume, e)) goto done;
     if (run_all(&q, e)) {
         journal_close(q.journal, e->kind != ERR_INTERRUPTED && e->kind != ERR_ENVIRONMENT && e->kind != ERR_MEMORY);
         goto done;
     }
     journal_close(q.journal, true);
-    for (size_t i = 0; i < q.n_fits; i++) summarise(&q.result->sets[i], &q);
+    if (finish(&q, e)) goto done;
     *out = q.result;
     q.result = NULL;
     status = 0;
+done:
+    encoded_free(q.result);
+    run_free(&q);
+    return status;
+}
+
+/* The baseline's fit of every neuroid to all rows, by least squares beside the confounds, as METHODS 5.7 (Freedman and Lane) wants
+ * it: learnt on filtered series, given for unfiltered ones. base [n×r->v], excluded neuroids 0. */
+static int baseline_part(double *base, const run *q, err *e)
+{
+    const targets *t = &q->targets;
+    const fit_set *fit = q->fits; /* the baseline comes first */
+    size_t n = q->rows.n, p = fit->p, most = 0, at = 0;
+    int status = -1;
+    for (size_t i = 0; i < t->n_confounds; i++) most = t->confound_k[i] > most ? t->confound_k[i] : most;
+    double *raw = mem_new(n * p + 1, sizeof *raw, e), *x = mem_new(n * (p + most) + 1, sizeof *x, e), *filtered = NULL;
+    double *y = mem_new(n + 1, sizeof *y, e), *w = mem_new(p + most + 1, sizeof *w, e), b, zero = 0;
+    if (!raw || !x || !y || !w) goto done;
+    for (size_t k = 0; k < fit->n_parts; k++) {
+        for (size_t i = 0; i < n; i++) memcpy(raw + i * p + at, fit->part[k]->x + i * fit->part[k]->p, fit->part[k]->p * sizeof *raw);
+        at += fit->part[k]->p;
+    }
+    if (!(filtered = mem_copy(raw, n * p * sizeof *raw, e))) goto done;
+    if (q->o->highpass_s > 0 && highpass(filtered, n, p, q->block, t->r->tr, q->o->highpass_s, e)) goto done;
+    for (size_t j = 0; j < t->v; j++) {
+        size_t own = t->n_confounds ? t->confound_of[j] : SIZE_MAX, k = own == SIZE_MAX ? 0 : t->confound_k[own];
+        for (size_t i = 0; i < n; i++) {
+            memcpy(x + i * (p + k), filtered + i * p, p * sizeof *x);
+            if (k) memcpy(x + i * (p + k) + p, t->confound[own] + i * k, k * sizeof *x);
+            y[i] = t->y[i * t->v + j];
+        }
+        if (ridge_fit(x, n, p + k, y, 1, &zero, true, w, &b, e)) goto done;
+        gemm_f8(false, false, n, 1, p, 1, raw, p, w, 1, 0, base + t->column[j], t->r->v);
+    }
+    status = 0;
+done:
+    free(raw);
+    free(filtered);
+    free(x);
+    free(y);
+    free(w);
+    if (status) err_while(e, "fitting the baseline to all rows");
+    return status;
+}
+
+static int null_base(double **base, const responses *r, const stimuli *x, const encode_options *o, err *e)
+{
+    run q = { .o = o };
+    int status = -1;
+    if (!(q.result = mem_new(1, sizeof *q.result, e))) return -1;
+    if (!(q.result->memory = arena_new(e)) || prepare(&q, r, x, e)) goto done;
+    if (targets_new(&q.targets, q.result, r, &q.rows, q.block, o, e)) goto done;
+    if (!(*base = mem_new(q.rows.n * r->v + 1, sizeof **base, e))) goto done;
+    status = baseline_part(*base, &q, e);
 done:
     encoded_free(q.result);
     run_free(&q);
@@ -583,17 +798,18 @@ static int encode_with_null(encoded **out, const responses *r, const stimuli *x,
     used_rows rows = { 0 };
     fold_scheme outer = { .gap_s = 10 }; /* the default scheme's */
     responses *more = NULL;
-    encoded *result = NULL;
+    double *base = NULL;
+    encode_options own = *o;
     if (o->add_mean && o->group) return err_set(e, ERR_USAGE, "--null and --add-mean do not go together for the group");
+    if (o->alpha_shared) return err_set(e, ERR_USAGE, "--null and --alpha-per all do not go together: null responses would choose alpha, too");
     if ((o->folds && fold_scheme_parse(&outer, o->folds, e)) || used_rows_new(&rows, r, x, o->drop_start, e)) goto done;
-    if (null_responses(&more, r, &rows, o, outer.gap_s, e) || encode_once(&result, more, x, o, e) || null_split(result, o, e)) goto done;
-    *out = result;
-    result = NULL;
-    status = 0;
+    if (o->baseline && null_base(&base, r, x, o, e)) goto done;
+    if (null_responses(&more, &own.n_null, r, &rows, &own, outer.gap_s, base, e)) goto done;
+    status = encode_once(out, more, x, &own, e);
 done:
-    encoded_free(result);
-    if (more) responses_free(more);
+    responses_free(more);
     used_rows_free(&rows);
+    free(base);
     return status;
 }
 
@@ -636,6 +852,10 @@ done:
 
 int encode(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e)
 {
+    if (o->paper && (o->jackknife || o->n_null)) {
+        err_set(e, ERR_USAGE, "--mode replicate has neither --jackknife nor --null: the paper's code had none");
+        return err_hint(e, "strict mode has both");
+    }
     if (o->n_null ? encode_with_null(out, r, x, o, e) : encode_once(out, r, x, o, e)) return -1;
     if (put_back_excluded(*out, r, o, e)) {
         encoded_free(*out);

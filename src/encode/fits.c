@@ -11,6 +11,8 @@ void fits_free(fit_set *s, size_t n)
         free(s[i].name);
         free(s[i].part);
         free(s[i].band);
+        free(s[i].column);
+        free(s[i].held_of);
     }
     free(s);
 }
@@ -93,7 +95,7 @@ static int fit_joint(fit_set **list, size_t *n, const feature_set *f, const feat
 {
     fit_set *s = next_fit(list, n, "joint", e);
     if (!s || !(s->name = str_format(e, "%s+baseline", f->name))) return -1;
-    s->divide = true;
+    s->divide = s->over_baseline = true;
     return add_part(s, f, 0, e) || add_parts(s, o->baseline, 1, false, l, e) ? -1 : 0;
 }
 

@@ -63,3 +63,16 @@ int encode_highpass(encode_options *o, const char *text, err *e)
     o->highpass_run = str_same(scope, "scope=run");
     return 0;
 }
+
+int encode_null(encode_options *o, const char *text, err *e)
+{
+    static const char *const names[] = { "circular", "group", "phase", NULL };
+    static const null_kind kinds[] = { NULL_CIRCULAR, NULL_GROUP, NULL_PHASE };
+    size_t n = strcspn(text, ":");
+    o->null = NULL_NONE;
+    for (size_t k = 0; names[k]; k++)
+        if (strlen(names[k]) == n && strncmp(names[k], text, n) == 0) o->null = kinds[k];
+    if (o->null == NULL_NONE || !text[n] || parse_size(text + n + 1, &o->n_null) || !o->n_null || o->n_null > 100000)
+        return err_set(e, ERR_USAGE, "--null is circular:N, group:N or phase:N, N null responses, not '%s'", text);
+    return 0;
+}

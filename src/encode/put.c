@@ -8,71 +8,142 @@ typedef struct {
     store *s;
     const encoded *x;
     const encoded_set *set;
+    const char *folder; /* "set" or "nested" */
 } writer;
 
-static int put_table(const writer *w, const char *name, const double *data, err *e)
+static void name(char *path, size_t room, const writer *w, const char *what)
 {
-    char path[512];
-    const size_t dims[2] = { w->x->folds, w->x->v };
-    snprintf(path, sizeof path, "set/%.400s/%s", w->set->name, name);
-    return store_write_f8(w->s, path, 2, dims, data, e);
+    snprintf(path, room, "%s/%.400s%s%s", w->folder, w->set->name, *what ? "/" : "", what);
 }
 
-static int put_row(const writer *w, const char *name, const double *data, err *e)
+/* [rows×v]; NULL: not there. */
+static int put_table(const writer *w, const char *what, const double *data, size_t rows, err *e)
 {
     char path[512];
-    snprintf(path, sizeof path, "set/%.400s/%s", w->set->name, name);
+    const size_t dims[2] = { rows, w->x->v };
+    name(path, sizeof path, w, what);
+    return data ? store_write_f8(w->s, path, 2, dims, data, e) : 0;
+}
+
+static int put_row(const writer *w, const char *what, const double *data, err *e)
+{
+    char path[512];
+    name(path, sizeof path, w, what);
     return store_put_f8(w->s, path, data, w->x->v, e);
 }
 
-static int put_extras(const writer *w, size_t n_alphas, err *e)
+static int put_cube(const writer *w, const char *what, const double *data, size_t a, size_t b, err *e)
 {
     char path[512];
-    const encoded_set *t = w->set;
-    const encoded *x = w->x;
-    const size_t cells[2] = { x->folds, x->v }, share[3] = { x->folds, t->n_bands, x->v }, inner[3] = { x->folds, n_alphas, x->v };
-    const size_t prediction[2] = { x->n, x->v }, weight[2] = { t->p, x->v };
-    const size_t null[2] = { x->n_null, x->v };
-    snprintf(path, sizeof path, "set/%.400s/null_r", t->name);
-    if (t->null_r && store_write_f8(w->s, path, 2, null, t->null_r, e)) return -1;
-    snprintf(path, sizeof path, "set/%.400s/null_r2", t->name);
-    if (t->null_r2 && store_write_f8(w->s, path, 2, null, t->null_r2, e)) return -1;
-    snprintf(path, sizeof path, "set/%.400s/gamma", t->name);
-    if (t->gamma && store_write_i4(w->s, path, 2, cells, t->gamma, e)) return -1;
-    snprintf(path, sizeof path, "set/%.400s/share", t->name);
-    if (t->share && store_write_f8(w->s, path, 3, share, t->share, e)) return -1;
-    snprintf(path, sizeof path, "set/%.400s/inner", t->name);
-    if (t->inner && store_write_f8(w->s, path, 3, inner, t->inner, e)) return -1;
-    snprintf(path, sizeof path, "set/%.400s/prediction", t->name);
-    if (t->prediction && store_write_f4(w->s, path, 2, prediction, t->prediction, e)) return -1;
-    snprintf(path, sizeof path, "set/%.400s/weight", t->name);
-    if (t->weight && store_write_f4(w->s, path, 2, weight, t->weight, e)) return -1;
-    return 0;
+    const size_t dims[3] = { a, b, w->x->v };
+    name(path, sizeof path, w, what);
+    return data ? store_write_f8(w->s, path, 3, dims, data, e) : 0;
 }
 
-static int put_counts(const writer *w, err *e)
+static int put_cells(const writer *w, const char *what, const int32_t *data, err *e)
 {
     char path[512];
-    snprintf(path, sizeof path, "set/%.400s/n_nan", w->set->name);
-    if (store_put_i4(w->s, path, w->set->n_nan, w->x->v, e)) return -1;
-    snprintf(path, sizeof path, "set/%.400s/n_edge", w->set->name);
-    return store_put_i4(w->s, path, w->set->n_edge, w->x->v, e);
+    const size_t cells[2] = { w->x->folds, w->x->v };
+    name(path, sizeof path, w, what);
+    return data ? store_write_i4(w->s, path, 2, cells, data, e) : 0;
+}
+
+static int put_counts(const writer *w, const char *what, const int32_t *data, err *e)
+{
+    char path[512];
+    name(path, sizeof path, w, what);
+    return store_put_i4(w->s, path, data, w->x->v, e);
+}
+
+static int put_floats(const writer *w, const char *what, const float *data, size_t rows, err *e)
+{
+    char path[512];
+    const size_t dims[2] = { rows, w->x->v };
+    name(path, sizeof path, w, what);
+    return data ? store_write_f4(w->s, path, 2, dims, data, e) : 0;
+}
+
+/* [parts×5×v]: sums of y, prediction, and their squares and product. */
+static int put_parts(const writer *w, err *e)
+{
+    size_t v = w->x->v, n = w->x->parts;
+    double *cube = w->set->part ? mem_new(n * 5 * v + 1, sizeof *cube, e) : NULL;
+    if (!w->set->part) return 0;
+    for (size_t k = 0; cube && k < n; k++)
+        for (size_t j = 0; j < v; j++) {
+            const part_sums *p = &w->set->part[k * v + j];
+            const double sums[5] = { p->y, p->p, p->yy, p->pp, p->yp };
+            for (size_t i = 0; i < 5; i++) cube[(k * 5 + i) * v + j] = sums[i];
+        }
+    int status = cube ? put_cube(w, "part", cube, n, 5, e) : -1;
+    free(cube);
+    return status;
+}
+
+static int put_inference(const writer *w, err *e)
+{
+    const encoded_set *t = w->set;
+    const encoded *x = w->x;
+    return put_table(w, "null_r", t->null_r, x->n_null, e) || put_table(w, "null_r2", t->null_r2, x->n_null, e) ||
+                   put_table(w, "null_delta_r", t->null_delta_r, x->n_null, e) ||
+                   put_table(w, "null_delta_r2", t->null_delta_r2, x->n_null, e) || put_table(w, "jack_r", t->jack_r, x->blocks, e) ||
+                   put_table(w, "jack_r2", t->jack_r2, x->blocks, e) || put_table(w, "left_r", t->left_r, x->people, e) ||
+                   put_table(w, "left_r2", t->left_r2, x->people, e) ||
+                   put_cube(w, "left_jack_r", t->left_jack_r, x->people, x->blocks, e) ||
+                   put_cube(w, "left_jack_r2", t->left_jack_r2, x->people, x->blocks, e) || put_parts(w, e)
+               ? -1 : 0;
+}
+
+static int put_scores(const writer *w, err *e)
+{
+    const encoded_set *t = w->set;
+    size_t F = w->x->folds;
+    return put_table(w, "alpha", t->alpha, F, e) || put_table(w, "inner_best", t->inner_best, F, e) || put_table(w, "r", t->r, F, e) ||
+                   put_table(w, "r2", t->r2, F, e) || put_table(w, "r2_train", t->r2_train, F, e) || put_table(w, "sse", t->sse, F, e) ||
+                   put_row(w, "r_mean", t->r_mean, e) || put_row(w, "r_pooled", t->r_pooled, e) || put_row(w, "r2_pooled", t->r2_pooled, e) ||
+                   put_counts(w, "n_nan", t->n_nan, e) || put_counts(w, "n_edge", t->n_edge, e) || put_inference(w, e)
+               ? -1 : 0;
 }
 
 static int put_set(store *s, const encoded *x, const encoded_set *t, size_t n_alphas, err *e)
 {
     char path[512];
-    writer w = { s, x, t };
-    if (put_table(&w, "alpha", t->alpha, e) || put_table(&w, "inner_best", t->inner_best, e) || put_table(&w, "r", t->r, e) ||
-        put_table(&w, "r2", t->r2, e) || put_table(&w, "r2_train", t->r2_train, e) || put_table(&w, "sse", t->sse, e) ||
-        put_row(&w, "r_mean", t->r_mean, e) || put_row(&w, "r_pooled", t->r_pooled, e) ||
-        put_row(&w, "r2_pooled", t->r2_pooled, e) || put_counts(&w, e) || put_extras(&w, n_alphas, e))
+    writer w = { s, x, t, "set" };
+    if (put_scores(&w, e) || put_cells(&w, "gamma", t->gamma, e) || put_cube(&w, "share", t->share, x->folds, t->n_bands, e) ||
+        put_cube(&w, "inner", t->inner, x->folds, n_alphas, e) || put_floats(&w, "prediction", t->prediction, x->n, e) ||
+        put_floats(&w, "weight", t->weight, t->p, e))
         return -1;
-    snprintf(path, sizeof path, "set/%.400s", t->name);
+    name(path, sizeof path, &w, "");
     return store_set_text(s, path, "kind", t->kind, e) || store_set_int(s, path, "columns", (int64_t)t->p, e) ||
                    store_set_int(s, path, "bands", (int64_t)t->n_bands, e) ||
                    store_set_int(s, path, "dropped", (int64_t)t->dropped, e)
                ? -1 : 0;
+}
+
+/* The layer that each fold took, by number and name. */
+static int put_nested(store *s, const encoded *x, const encoded_set *t, err *e)
+{
+    char path[512];
+    writer w = { s, x, t, "nested" };
+    if (put_scores(&w, e) || put_cells(&w, "layer", t->layer, e)) return -1;
+    name(path, sizeof path, &w, "tap");
+    if (store_put_text(s, path, t->taps, t->n_taps, e)) return -1;
+    name(path, sizeof path, &w, "");
+    return store_set_text(s, path, "kind", t->kind, e);
+}
+
+static int put_blocks(store *s, const encoded *x, const encode_options *o, err *e)
+{
+    char text[64];
+    static const char *const names[] = { "none", "circular", "group", "phase" };
+    snprintf(text, sizeof text, "%s:%zu", names[o->null], x->n_null);
+    if (x->n_null && store_set_text(s, "/", "null", text, e)) return -1;
+    if (!x->blocks) return 0;
+    if (store_put_i4(s, "jackknife/block", x->block, x->n, e) || store_put_i4(s, "jackknife/part_block", x->part_block, x->parts, e) ||
+        store_put_i4(s, "jackknife/part_fold", x->part_fold, x->parts, e) || store_put_i4(s, "jackknife/part_n", x->part_n, x->parts, e) ||
+        (x->people && store_put_text(s, "jackknife/subject", x->left, x->people, e)))
+        return -1;
+    return store_set_text(s, "/", "jackknife", o->jackknife, e) || store_set_int(s, "jackknife", "blocks", (int64_t)x->blocks, e) ? -1 : 0;
 }
 
 int encoded_put(store *s, const encoded *x, const encode_options *o, err *e)
@@ -88,6 +159,9 @@ int encoded_put(store *s, const encoded *x, const encode_options *o, err *e)
         return -1;
     for (size_t i = 0; i < x->n_sets; i++)
         if (put_set(s, x, &x->sets[i], o->n_alphas, e)) return err_while(e, "writing the set %s", x->sets[i].name);
+    for (size_t i = 0; i < x->n_nested; i++)
+        if (put_nested(s, x, &x->nested[i], e)) return err_while(e, "writing the nested layers of %s", x->nested[i].name);
+    if (put_blocks(s, x, o, e)) return -1;
     return paper_put(s, x, o, e) || store_set_text(s, "/", "target", o->group ? "group" : "single", e) ||
                    store_set_text(s, "/", "folds", x->folds_text, e) || store_set_text(s, "/", "inner", x->inner_text, e)
                ? -1 : 0;

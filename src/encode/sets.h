@@ -40,6 +40,9 @@ typedef struct {
     size_t *band;             /* [n_parts] which band the part belongs to */
     size_t n_parts, n_bands, p;
     bool divide;              /* by sqrt of the width: what enters a delta */
+    bool over_baseline;       /* joint with the baseline: its null is Freedman and Lane's */
+    size_t *held_of;          /* responses of the jackknife: which of the columns' choice they keep */
+    size_t *column, n_columns; /* columns of the targets that are fitted (null responses of some sets alone) */
 } fit_set;
 int fits_make(fit_set **out, size_t *n, const feature_list *l, const encode_options *o, err *e);
 void fits_free(fit_set *s, size_t n);
@@ -60,12 +63,15 @@ typedef struct {
     char **subject, **roi;   /* [out_v] */
     int32_t *index;          /* [out_v] */
     size_t *place;       /* [v] result neuroid that the column goes to (single: itself) */
+    size_t *confound_of; /* [v] its confounds, SIZE_MAX: none */
     arena *memory;
 } targets;
 int targets_new(targets *t, encoded *result, const responses *r, const used_rows *u, const int32_t *block,
                 const encode_options *o, err *e);
 /* Series of one fold [n×out_v]: confounds removed and (group, mean, or asked) z-scored by the training rows. */
 int targets_fold(double *out, const targets *t, const uint8_t *train, bool standardise, err *e);
+/* The same from the first `columns` columns without those of one subject (NULL: all are there). */
+int targets_fold_without(double *out, const targets *t, size_t columns, const char *subject, const uint8_t *train, bool standardise, err *e);
 void targets_free(targets *t);
 /* The series of one fold as nested_ridge reads them (a response_source, fold_series its context): made block by block from
  * the filtered responses, or taken from ready [n×out_v], what targets_fold made (groups and means need all columns). */
@@ -88,9 +94,16 @@ void journal_close(journal *j, bool finished); /* finished: the file goes */
 /* The columns of a finished run become v others: map[j] is the column that stands at j afterwards, SIZE_MAX: none, NaN. The names
  * of the neuroids are the caller's to change. */
 int encoded_columns(encoded *x, const size_t *map, size_t v, size_t n_alphas, err *e);
-/* Responses with the rotations of --null circular as further neuroids (their texts and onsets are borrowed from r), and the way
- * back: their scores to null_r and null_r2 of each set, the neuroids that are in their places. */
-int null_responses(responses **out, const responses *r, const used_rows *u, const encode_options *o, double gap_s, err *e);
+
+/* ---- null responses (null.c) ---- */
+
+/* Further neuroids of an expanded responses file are null responses: number 1..N, and N+1..2N those of Freedman and Lane. */
+size_t null_number(const encoded *x, size_t j);        /* of result neuroid j; 0: none */
+size_t null_number_of(const char *subject, const char *roi);
+/* How many different ones there are is the cap of *n. base [n used×r->v]: the baseline's fit of each neuroid, or NULL. */
+int null_responses(responses **out, size_t *n, const responses *r, const used_rows *u, const encode_options *o, double gap_s,
+                   const double *base, err *e);
+/* The scores of null neuroids go to the null arrays, the neuroids that are to their places. */
 int null_split(encoded *x, const encode_options *o, err *e);
 
 /* --mode replicate (replicate.c): default folds of the mode; inner folds of hadidi2025; its candidates of gamma; what differs from
@@ -100,5 +113,32 @@ int paper_inner_folds(fold_scheme *inner, const fold_scheme *outer);
 int paper_candidates(double *out, size_t count, size_t bands, uint64_t seed, err *e);
 void paper_warn(const encode_options *o, const char *folds_text);
 int paper_put(store *s, const encoded *x, const encode_options *o, err *e);
+/* ---- blocks left out (jackknife.c) ---- */
+
+typedef struct held_score { double r, sse, sst; } held_score;
+/* Block of each used row; *count of them. */
+int jackknife_blocks(int32_t **block, size_t *count, const responses *r, const used_rows *u, const char *text, err *e);
+/* The responses whose fits are held: neuroids that are, then (group) means without one subject, [subject][neuroid]. */
+typedef struct {
+    size_t v, real, people;
+    size_t *of;              /* [v] column of the targets */
+    char **left;             /* [people] borrowed */
+} held_columns;
+int held_columns_new(held_columns *h, const targets *t, err *e);
+void held_columns_free(held_columns *h);
+typedef struct {
+    const held_columns *columns;
+    const fold_series *series;
+    const double *without;   /* [n×(people·real)] group means without one subject of this fold */
+} held_series;
+int held_series_read(void *context, size_t first, size_t width, double *out, err *e);
+int held_without(double **out, const held_columns *h, const targets *t, const uint8_t *train, err *e);
+/* From the held scores of each fold to jack_*, left_* and part of every set. */
+int jackknife_finish(encoded *x, const held_columns *h, const uint8_t *test, const int32_t *block, size_t n, err *e);
+
+/* ---- the layer chosen inside the training data (nested.c) ---- */
+int nested_layers(encoded *x, const held_columns *h, err *e);
+void encoded_set_free(encoded_set *s);
+void encoded_set_summarise(encoded_set *s, encoded *x, const encode_options *o);
 
 #endif

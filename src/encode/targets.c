@@ -86,6 +86,17 @@ static int read_confounds(targets *t, const used_rows *u, const int32_t *block, 
         t->confound_subject[t->n_confounds++] = c->subject;
     }
     if (!t->n_confounds) return err_set(e, ERR_USAGE, "the responses have no confound called '%s'", o->confounds);
+    if (!(t->confound_of = arena_get(t->memory, (t->v + 1) * sizeof *t->confound_of, e))) return -1;
+    for (size_t j = 0; j < t->v; j++) {
+        const char *subject = r->subject[t->column[j]];
+        if (j && str_same(subject, r->subject[t->column[j - 1]])) {
+            t->confound_of[j] = t->confound_of[j - 1];
+            continue;
+        }
+        t->confound_of[j] = SIZE_MAX;
+        for (size_t i = 0; i < t->n_confounds && t->confound_of[j] == SIZE_MAX; i++)
+            if (!t->confound_subject[i] || str_same(t->confound_subject[i], subject)) t->confound_of[j] = i;
+    }
     return 0;
 }
 
@@ -179,28 +190,16 @@ void targets_free(targets *t)
 
 /* ---- one fold ---- */
 
-static const double *confounds_of(const targets *t, const char *subject, size_t *k)
-{
-    for (size_t i = 0; i < t->n_confounds; i++)
-        if (!t->confound_subject[i] || str_same(t->confound_subject[i], subject)) {
-            *k = t->confound_k[i];
-            return t->confound[i];
-        }
-    return NULL;
-}
-
-/* Columns [first, first+width) with confounds removed; out [n×width]. */
+/* Confounds removed from columns [first, first+width) of the targets, in out [n×width]. */
 static int free_block(double *out, const targets *t, size_t first, size_t width, const uint8_t *train, err *e)
 {
     double *part = mem_new(t->n * width, sizeof *part, e);
     int status = part ? 0 : -1;
     for (size_t j = 0; j < width && !status;) { /* neighbours of one subject together */
-        const char *subject = t->r->subject[t->column[first + j]];
-        size_t k = 0, m = 1;
-        while (j + m < width && str_same(subject, t->r->subject[t->column[first + j + m]])) m++;
-        const double *z = confounds_of(t, subject, &k);
+        size_t own = t->confound_of[first + j], m = 1;
+        while (j + m < width && t->confound_of[first + j + m] == own) m++;
         for (size_t i = 0; i < t->n; i++) memcpy(part + i * m, out + i * width + j, m * sizeof *part);
-        if (z) status = remove_confounds(part, t->n, m, z, k, train, NULL, e);
+        if (own != SIZE_MAX) status = remove_confounds(part, t->n, m, t->confound[own], t->confound_k[own], train, NULL, e);
         for (size_t i = 0; i < t->n && !status; i++) memcpy(out + i * width + j, part + i * m, m * sizeof *part);
         j += m;
     }
@@ -237,19 +236,19 @@ static size_t find_mean(const targets *t, const char *subject)
 }
 
 /* The z-scored mean of a subject's neuroids goes into its entry "mean" (group: the mean of those over subjects). */
-static int add_means(double *out, const double *z, const targets *t, const uint8_t *train, err *e)
+static int add_means(double *out, const double *z, const targets *t, size_t v, const char *without, const uint8_t *train, err *e)
 {
     double *sum = mem_new(t->n, sizeof *sum, e);
     if (!sum) return -1;
-    for (size_t j = 0; j < t->v; j++) {
+    for (size_t j = 0; j < v; j++) {
         const char *subject = t->r->subject[t->column[j]];
-        bool first = true;
-        for (size_t k = 0; k < j; k++) first = first && !str_same(subject, t->r->subject[t->column[k]]);
+        bool first = !without || !str_same(subject, without);
+        for (size_t k = 0; k < j && first; k++) first = !str_same(subject, t->r->subject[t->column[k]]);
         if (!first) continue;
         memset(sum, 0, t->n * sizeof *sum);
-        for (size_t c = j; c < t->v; c++)
+        for (size_t c = j; c < v; c++)
             if (str_same(subject, t->r->subject[t->column[c]]))
-                for (size_t i = 0; i < t->n; i++) sum[i] += z[i * t->v + c];
+                for (size_t i = 0; i < t->n; i++) sum[i] += z[i * v + c];
         z_score(sum, t->n, 1, train);
         size_t to = find_mean(t, subject);
         for (size_t i = 0; i < t->n; i++) out[i * t->out_v + to] += sum[i];
@@ -258,28 +257,37 @@ static int add_means(double *out, const double *z, const targets *t, const uint8
     return 0;
 }
 
-int targets_fold(double *out, const targets *t, const uint8_t *train, bool standardise, err *e)
+/* people [out_v]: columns that went into each result neuroid; 0: what is there is no series. */
+static int fold_columns(double *out, size_t *people, double *y, const targets *t, size_t v, const char *without, const uint8_t *train,
+                        bool standardise, err *e)
 {
-    int status = -1;
-    double *y = mem_copy(t->y, t->n * t->v * sizeof *y, e);
-    size_t *people = mem_new(t->out_v + 1, sizeof *people, e);
-    if (!y || !people) goto done;
-    if (t->n_confounds && free_block(y, t, 0, t->v, train, e)) goto done;
-    memset(out, 0, t->n * t->out_v * sizeof *out);
-    for (size_t j = 0; j < t->v; j++) {
+    for (size_t j = 0; j < v; j++) {
         double *z = y + j;
+        if (without && str_same(without, t->r->subject[t->column[j]])) continue;
         if (!t->group && !t->add_mean && !standardise) {
-            for (size_t i = 0; i < t->n; i++) out[i * t->out_v + t->place[j]] = z[i * t->v];
+            for (size_t i = 0; i < t->n; i++) out[i * t->out_v + t->place[j]] = z[i * v];
             continue;
         }
         if (!t->group && !standardise) /* raw for itself, z-scored for the mean */
-            for (size_t i = 0; i < t->n; i++) out[i * t->out_v + t->place[j]] = z[i * t->v];
-        z_score(z, t->n, t->v, train);
+            for (size_t i = 0; i < t->n; i++) out[i * t->out_v + t->place[j]] = z[i * v];
+        z_score(z, t->n, v, train);
         if (t->group || standardise)
-            for (size_t i = 0; i < t->n; i++) out[i * t->out_v + t->place[j]] += z[i * t->v];
+            for (size_t i = 0; i < t->n; i++) out[i * t->out_v + t->place[j]] += z[i * v];
         people[t->place[j]]++;
     }
-    if (t->add_mean && add_means(out, y, t, train, e)) goto done;
+    return t->add_mean ? add_means(out, y, t, v, without, train, e) : 0;
+}
+
+int targets_fold_without(double *out, const targets *t, size_t columns, const char *subject, const uint8_t *train, bool standardise, err *e)
+{
+    int status = -1;
+    double *y = mem_new(t->n * columns + 1, sizeof *y, e);
+    size_t *people = mem_new(t->out_v + 1, sizeof *people, e);
+    if (!y || !people) goto done;
+    for (size_t i = 0; i < t->n; i++) memcpy(y + i * columns, t->y + i * t->v, columns * sizeof *y);
+    if (t->n_confounds && free_block(y, t, 0, columns, train, e)) goto done;
+    memset(out, 0, t->n * t->out_v * sizeof *out);
+    if (fold_columns(out, people, y, t, columns, subject, train, standardise, e)) goto done;
     for (size_t k = 0; k < t->out_v && t->group; k++)
         for (size_t i = 0; i < t->n && people[k]; i++) out[i * t->out_v + k] /= (double)people[k];
     status = 0;
@@ -287,6 +295,11 @@ done:
     free(people);
     free(y);
     return status;
+}
+
+int targets_fold(double *out, const targets *t, const uint8_t *train, bool standardise, err *e)
+{
+    return targets_fold_without(out, t, t->v, NULL, train, standardise, e);
 }
 
 int fold_series_read(void *context, size_t first, size_t width, double *out, err *e)

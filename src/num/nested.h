@@ -47,5 +47,7 @@ int select_exact(work *w, const inner_operators *o, const factor *whole, size_t 
 int select_screened(work *w, const inner_operators *o, size_t g, err *e);
 /* Fits candidate g on all training rows for the responses that chose it, and writes what is wanted. */
 int refit_candidate(work *w, size_t g, err *e);
+/* The held fits whose response chose candidate g (held.c). */
+int held_candidate(const work *w, size_t g, err *e);
 
 #endif

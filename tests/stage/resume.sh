@@ -74,8 +74,8 @@ rotated() {
 }
 
 too_many_rotations() {
-    encode --target group --null circular:100000 --out no.h5 2>err
-    [ $? = 2 ] && grep -q 'different rotations' err && [ ! -e no.h5 ]
+    encode --target group --null circular:100000 --alphas 3 --inner contiguous:2 --out all.h5 2>err || { cat err; return 1; }
+    grep -q 'different rotations, all of them are taken' err && ! "$bin/broca-inspect" all.h5 | grep -q 'null_r .*\[100000 ×'
 }
 
 check inputs inputs
@@ -84,6 +84,6 @@ check a_kill_leaves_what_was_finished killed
 check another_run_is_refused refused
 check torn_at_the_end_it_resumes_to_the_same_bytes torn
 check rotations_are_scored rotated
-check more_rotations_than_there_are too_many_rotations
+check more_rotations_than_there_are_are_all_of_them too_many_rotations
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]
