@@ -39,6 +39,7 @@ PROGRAMS := $(STAGES:%=$(BIN)/broca-%) $(BIN)/broca
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 ORACLESRC := $(wildcard tests/oracle/*.c)
 
+.PHONY: calibrate
 .PHONY: all help deps install uninstall clean test unit check-oracles verify demo asan tsan coverage test-slow bench \
         compile_commands.json
 .DELETE_ON_ERROR:
@@ -60,6 +61,7 @@ help:
 ## make check-oracles      independent expected outputs (../shared/oracles or $BROCA_SHARED)
 ## make test-slow          checks that take minutes
 ## make bench              speed beside other packages (where they are at hand): results/checks/bench.tsv
+## make calibrate          nulls and intervals on data whose truth is known: results/checks/calibrate.tsv (under an hour)
 ## make verify             figures that others published or computed
 ## make asan test          the tests under AddressSanitizer and UBSan (also: tsan, coverage)
 ## make install            PREFIX=/usr/local DESTDIR=
@@ -143,6 +145,14 @@ verify: all $(BIN)/oracle $(patsubst tests/verify.d/%.c,$(BUILD)/verify/%,$(wild
 	@BUILD=$(BUILD) tests/verify
 
 asan tsan coverage: all
+
+# Nulls, intervals and ceilings on data whose truth is known: results/checks/calibrate.tsv, under an hour on two cores.
+$(BUILD)/calibrate/%: tests/calibrate/%.c $(filter-out $(wildcard tests/calibrate/nulls.c tests/calibrate/studies.c),$(wildcard tests/calibrate/*.c)) \
+                      $(wildcard tests/calibrate/*.h) $(BUILD)/libbroca.a
+	@mkdir -p $(@D)
+	$(CC) $(ALLCFLAGS) $(PKGCFLAGS) $(ALLLDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
+calibrate: all $(BUILD)/calibrate/nulls
+	@BUILD=$(BUILD) BIN=$(BIN) tests/calibrate/run
 
 # ---- experiments (pipeline/rules.mk says how each product is made) ----
 
