@@ -11,7 +11,7 @@
 typedef struct {
     common_options common;
     option_list encoding, ceiling;
-    const char *aggregate, *layer;
+    const char *aggregate, *layer, *interval, *family, *against;
 } stage_options;
 
 #define AT(field) offsetof(stage_options, field)
@@ -22,6 +22,12 @@ static const option options[] = { { "encoding", OPT_LIST, AT(encoding), NULL, "F
                                     "mean over neuroids then subjects; medians; or the median over all neuroids" },
                                   { "layer", OPT_TEXT, AT(layer), "nested", "nested|TAP", true,
                                     "chosen inside the training data of each fold, or one tap" },
+                                  { "interval", OPT_ENUM, AT(interval), "jackknife", "jackknife bca t none", true,
+                                    "crossed jackknife with refit, crossed bootstrap, t over subjects, or none" },
+                                  { "family", OPT_ENUM, AT(family), "roi", "roi voxel", true,
+                                    "p by the maximum and by false discovery rate over ROIs, or over neuroids" },
+                                  { "against", OPT_TEXT, AT(against), NULL, "NAME", true,
+                                    "a model, or a group of seeds, that every other is compared with, paired" },
                                   COMMON_OPTIONS(stage_options),
                                   { 0 } };
 static const option_help help = { "score", "encodings and ceilings into a table of scores", NULL,
@@ -63,8 +69,11 @@ static void tell(stage *s, const scores *x, const score_options *o)
         bool over = str_same(r->subject, "all") || str_same(r->subject, "group");
         if (!over || !str_same(r->roi, "average") || !str_same(r->layer, o->layer)) continue;
         if (!str_same(r->measure, "delta_r2")) continue;
-        log_info("%s, %s: delta R2 over the baseline %.4f%s", r->model, r->target, r->value,
-                 str_begins(r->interval, "range over seeds") ? " (mean over seeds)" : "");
+        char text[128] = "";
+        if (str_begins(r->interval, "range over seeds")) snprintf(text, sizeof text, " (mean over seeds)");
+        else if (!isnan(r->lo)) snprintf(text, sizeof text, " [%.4f, %.4f] (%.40s)", r->lo, r->hi, r->interval);
+        if (!isnan(r->p)) snprintf(text + strlen(text), sizeof text - strlen(text), ", p %.4g, null mean %.4f", r->p, r->null_mean);
+        log_info("%s, %s: delta R2 over the baseline %.4f%s", r->model, r->target, r->value, text);
         told++;
     }
     stage_result(s, "%zu rows of scores, %zu models and targets with a delta over the baseline", x->n_rows, told);
@@ -81,7 +90,13 @@ int main(int argc, char **argv)
     score_options how = { str_same(o.aggregate, "subject")  ? AGGREGATE_SUBJECT
                           : str_same(o.aggregate, "median") ? AGGREGATE_MEDIAN
                                                             : AGGREGATE_POOLED,
-                          o.layer };
+                          o.layer,
+                          str_same(o.interval, "jackknife") ? INTERVAL_JACKKNIFE
+                          : str_same(o.interval, "bca")     ? INTERVAL_BCA
+                          : str_same(o.interval, "t")       ? INTERVAL_T
+                                                            : INTERVAL_NONE,
+                          str_same(o.family, "roi") ? FAMILY_ROI : FAMILY_VOXEL,
+                          o.against };
     if (stage_plan(&s, "scores of %zu encodings with %zu ceilings", o.encoding.n, o.ceiling.n)) goto done;
     if (score(&x, o.encoding.at, o.encoding.n, o.ceiling.at, o.ceiling.n, &how, &s.err)) goto done;
     warn(x);

@@ -31,8 +31,12 @@
  *   n           subject rows: neuroids; "all": subjects; a group of seeds: seeds
  *   units, baseline   what the encoding says about them
  *
+ * measure omega: 100·(1 - clip((B - S)/L, 0, 1)) % of METHODS 5.4 on unclipped averages, for subjects whose L is above 0 with its
+ * lower bound; interval by the bootstrap.
+ * model "A - B" (--against B): paired differences, the same subjects and blocks left out for both; p_t and p_flip alone.
  * Null values of rows, for drawing: /null/row i8 [K] numbers of rows (nested layer; group, or over subjects), /null/value f8
- * [K×N]. */
+ * [K×N]; NaN behind the last of a shorter null.
+ * --family voxel: /voxel/MODEL/MEASURE/{subject,roi,value,p,p_max,q} [v]. */
 #ifndef BROCA_SCORE_H
 #define BROCA_SCORE_H
 
@@ -45,9 +49,15 @@ extern "C" {
 
 typedef enum { AGGREGATE_SUBJECT, AGGREGATE_MEDIAN, AGGREGATE_POOLED } score_aggregate;
 
+typedef enum { INTERVAL_JACKKNIFE, INTERVAL_BCA, INTERVAL_T, INTERVAL_NONE } score_interval;
+typedef enum { FAMILY_ROI, FAMILY_VOXEL } score_family;
+
 typedef struct {
     score_aggregate aggregate;
     const char *layer; /* "nested" or a tap */
+    score_interval interval;
+    score_family family;
+    const char *against; /* a model, or a group of seeds, that every other is compared with; NULL: none */
 } score_options;
 
 typedef struct {
@@ -55,6 +65,16 @@ typedef struct {
     double value, ceiling, normalised, lo, hi, bca_lo, bca_hi, p, null_mean, p_max, q, p_t, p_flip;
     size_t n;
 } score_row;
+
+typedef struct { size_t row, n; const double *value; } score_null; /* null values [n] of a row */
+
+/* --family voxel: every neuroid with its p of the nested layer; measures r (plain) and delta_r2 (joint). */
+typedef struct {
+    const char *model, *kind, *target, *measure;
+    size_t n, n_null;
+    const char *const *subject, *const *roi; /* [n] */
+    const double *value, *p, *p_max, *q;     /* [n] NaN where excluded */
+} score_voxels;
 
 /* Which layer was chosen: fold by fold for the target's neuroids. */
 typedef struct {
@@ -69,10 +89,12 @@ typedef struct {
 } score_oracle;
 
 typedef struct {
-    size_t n_rows, n_choices, n_oracles;
+    size_t n_rows, n_choices, n_oracles, n_nulls, n_voxels;
     score_row *rows;
     score_choice *choices;
     score_oracle *oracles;
+    score_null *nulls;
+    score_voxels *voxels;
     size_t n_nan;       /* fold correlations that were undefined and count 0 */
     size_t n_no_ratio;  /* ROIs with a ceiling that is too uncertain to divide by */
     bool exact_pooling; /* pooled R² from sums of squares; else the mean of the folds' R² */

@@ -39,6 +39,23 @@ int score_nested(size_t *choice, const encoding *x, const size_t *sets, size_t n
     return status;
 }
 
+void score_set_values(double *r, double *r2, const encoding *x, const encoding_set *t)
+{
+    for (size_t j = 0; j < x->v; j++) {
+        double sum = 0, sse = 0, sst = 0;
+        r[j] = r2[j] = NAN;
+        for (size_t f = 0; f < x->folds && x->use[j]; f++) {
+            size_t at = f * x->v + j;
+            sum += isnan(t->r[at]) ? 0 : t->r[at];
+            sse += t->sse ? t->sse[at] : NAN;
+            sst += x->sst ? x->sst[at] : NAN;
+        }
+        if (!x->use[j]) continue;
+        r[j] = sum / (double)x->folds;
+        r2[j] = 1 - sse / sst;
+    }
+}
+
 void score_neuroids(double *r, double *r2, const encoding *x, const size_t *choice, size_t *n_nan)
 {
     for (size_t j = 0; j < x->v; j++) {

@@ -10,12 +10,23 @@ typedef struct {
     char *name, *model, *tap; /* model and tap NULL for the baseline */
     set_kind kind;
     double *r, *r2_train, *inner, *sse; /* [folds×v]; sse may be NULL */
+    double *jack_r, *jack_r2;           /* [blocks×v] or NULL, as all below */
+    double *left_r, *left_r2;           /* [people×v] */
+    double *left_jack_r, *left_jack_r2; /* [people×blocks×v] */
+    double *null_r, *null_r2, *null_delta_r, *null_delta_r2; /* [n_null×v] */
+    double *part;                       /* [parts×5×v] */
 } encoding_set;
 
 typedef struct {
     const char *path;
     size_t folds, v, n_sets;
     encoding_set *sets; /* baseline first, then models by name, taps in the network's order */
+    size_t n_nested;
+    encoding_set *nested; /* with a jackknife or nulls: a model's layers chosen fold by fold; tap "nested" */
+    size_t presentations, blocks, people, n_null, parts;
+    int32_t *block, *part_block, *part_fold, *part_n; /* [presentations], [parts] */
+    char *null;              /* "circular:199" or "" */
+    size_t *cell_n;          /* [subjects×rois] neuroids */
     size_t subjects, rois;
     char **subject, **roi;       /* names */
     size_t *subject_of, *roi_of; /* [v] */
@@ -63,8 +74,12 @@ typedef struct {
 /* Adds the rows of one measure with a value a neuroid. */
 int score_rows(scores *out, const encoding *x, const ceiling_file *c, const score_label *label, const double *values,
                score_aggregate how, err *e);
-/* t intervals for the rows [first, n_rows) over subjects; cell [subjects×rois]. */
-int score_intervals(scores *out, size_t first, const encoding *x, const double *cell, err *e);
+/* r and pooled R² of a set itself. */
+void score_set_values(double *r, double *r2, const encoding *x, const encoding_set *t);
+bool score_model_is(const char *model, const char *name); /* NAME itself or a seed of it: NAME.s3 */
+/* --family voxel: p of every neuroid, family-wise and by false discovery rate. */
+int score_voxel_family(scores *out, const encoding *x, const score_label *label, const double *values, const double *null, err *e);
+int score_against(scores *out, encoding **x, size_t n, const score_options *o, err *e);
 int score_add(scores *out, const score_row *row, err *e); /* texts are copied */
 /* Rows of models NAME.sN, N = seeds, summed up as model NAME: mean and range. */
 int score_seeds(scores *out, err *e);

@@ -119,6 +119,39 @@ static int put_choices(store *s, const scores *x, err *e)
     return 0;
 }
 
+static int put_nulls(store *s, const scores *x, err *e)
+{
+    size_t most = 0, n = x->n_nulls;
+    for (size_t i = 0; i < n; i++) most = x->nulls[i].n > most ? x->nulls[i].n : most;
+    if (!n) return 0;
+    double *value = mem_new(n * most + 1, sizeof *value, e);
+    const size_t dims[2] = { n, most };
+    if (!value) return -1;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < most; k++) value[i * most + k] = k < x->nulls[i].n ? x->nulls[i].value[k] : NAN;
+    int status = put_counts(s, "/null/row", &x->nulls->row, sizeof *x->nulls, n, e) || store_write_f8(s, "/null/value", 2, dims, value, e) ? -1 : 0;
+    free(value);
+    return status;
+}
+
+static int put_voxels(store *s, const scores *x, err *e)
+{
+    for (size_t i = 0; i < x->n_voxels; i++) {
+        const score_voxels *v = &x->voxels[i];
+        const struct { const char *name; const double *at; } list[] = { { "value", v->value }, { "p", v->p }, { "p_max", v->p_max }, { "q", v->q } };
+        char name[512];
+        for (size_t k = 0; k < 4; k++) {
+            snprintf(name, sizeof name, "/voxel/%.200s.%s/%s/%s", v->model, v->target, v->measure, list[k].name);
+            if (store_write_f8(s, name, 1, &v->n, list[k].at, e)) return -1;
+        }
+        snprintf(name, sizeof name, "/voxel/%.200s.%s/%s/subject", v->model, v->target, v->measure);
+        if (store_write_text(s, name, v->subject, v->n, e)) return -1;
+        snprintf(name, sizeof name, "/voxel/%.200s.%s/%s/roi", v->model, v->target, v->measure);
+        if (store_write_text(s, name, v->roi, v->n, e)) return -1;
+    }
+    return 0;
+}
+
 int scores_put(store *s, const scores *x, const score_options *o, err *e)
 {
     const char *how = o->aggregate == AGGREGATE_SUBJECT  ? "subject"
@@ -126,7 +159,8 @@ int scores_put(store *s, const scores *x, const score_options *o, err *e)
                                                          : "pooled";
     for (size_t k = 0; k < COLUMNS; k++)
         if (put_column(s, x, &columns[k], e)) return -1;
-    if (put_choices(s, x, e)) return -1;
+    if (put_choices(s, x, e) || put_nulls(s, x, e) || put_voxels(s, x, e)) return -1;
+    if (store_set_text(s, "/", "family", o->family == FAMILY_ROI ? "roi" : "voxel", e)) return -1;
     return store_set_text(s, "/", "aggregate", how, e) || store_set_text(s, "/", "layer", o->layer, e) ||
                    store_set_int(s, "/", "n_nan", (int64_t)x->n_nan, e) ||
                    store_set_text(s, "/", "pooling",

@@ -130,9 +130,7 @@ static int over_subjects(maker *m, const double *cell, bool median, err *e)
             if (!isnan(cell[s * x->rois + g])) list[n[g]++] = cell[s * x->rois + g];
         value[g] = n[g] == 0 ? NAN : median ? median_f8(list, n[g]) : mean_f8(list, n[g]);
     }
-    size_t first = m->out->n_rows;
     status = subject_rows(m, SIZE_MAX, "all", value, n, e);
-    if (!status && !median) status = score_intervals(m->out, first, x, cell, e);
 done:
     free(list);
     free(value);

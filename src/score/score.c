@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broca/num.h"
+#include "inference.h"
 #include "parts.h"
 
 typedef struct {
@@ -14,14 +15,49 @@ typedef struct {
     const score_options *o;
     double *r, *r2, *base_r, *base_r2, *delta; /* [v] */
     size_t *choice;                            /* [folds×subjects] */
+    const encoding_set *set, *base;            /* what has the replicates of w->choice, and of the baseline; NULL: none */
     bool has_baseline;
 } worker;
 
+/* a - b, malloc'ed; b NULL: a copy. NULL where a is not stored, or b is not but should be. */
+static double *difference(const double *a, const double *b, bool delta, size_t n, err *e)
+{
+    double *out = a && (b || !delta) ? mem_copy(a, n * sizeof *a, e) : NULL;
+    for (size_t i = 0; out && delta && i < n; i++) out[i] -= b[i];
+    return out;
+}
+
+/* Rows of one measure, with what w->set (less the baseline for a delta) stores of replicates. */
 static int measure(worker *w, const char *model, const char *layer, set_kind kind, const char *name, bool squared,
                    const double *values, err *e)
 {
+    const encoding *x = w->x;
+    const encoding_set none = { 0 }, *t = w->set ? w->set : &none, *b = w->base ? w->base : &none;
     score_label label = { model, layer, set_kind_name(kind), name, squared };
-    return score_rows(w->out, w->x, w->c, &label, values, w->o->aggregate, e);
+    size_t first = w->out->n_rows;
+    bool delta = str_begins(name, "delta"), nested = str_same(layer, "nested");
+    if (score_rows(w->out, x, w->c, &label, values, w->o->aggregate, e)) return -1;
+    if (w->o->aggregate != AGGREGATE_SUBJECT) return 0;
+    double *jack = difference(squared ? t->jack_r2 : t->jack_r, squared ? b->jack_r2 : b->jack_r, delta, x->blocks * x->v, e);
+    double *left = difference(squared ? t->left_r2 : t->left_r, squared ? b->left_r2 : b->left_r, delta, x->people * x->v, e);
+    double *both = difference(squared ? t->left_jack_r2 : t->left_jack_r, squared ? b->left_jack_r2 : b->left_jack_r, delta,
+                              x->people * x->blocks * x->v, e);
+    const double *null = delta ? (squared ? t->null_delta_r2 : t->null_delta_r) : squared ? t->null_r2 : t->null_r;
+    replicates rep = { values, jack, left, both, null };
+    int status = e->kind ? -1 : score_infer(w->out, first, x, &rep, w->o, nested, e);
+    if (!status && nested && null && w->o->family == FAMILY_VOXEL && (str_same(name, "r") || str_same(name, "delta_r2")))
+        status = score_voxel_family(w->out, x, &label, values, null, e);
+    free(jack);
+    free(left);
+    free(both);
+    return status;
+}
+
+static const encoding_set *nested_set(const encoding *x, const char *model, set_kind kind)
+{
+    for (size_t k = 0; k < x->n_nested; k++)
+        if (x->nested[k].kind == kind && str_same(x->nested[k].model, model)) return &x->nested[k];
+    return NULL;
 }
 
 /* The measures of w->choice: r, R², and for a joint model what it adds. */
@@ -111,6 +147,7 @@ static int score_model(worker *w, const char *model, set_kind kind, err *e)
     }
     for (size_t k = 0; k < n; k++) {
         choose_one(w, sets[k]);
+        w->set = &x->sets[sets[k]];
         if (all_measures(w, model, x->sets[sets[k]].tap, kind, e)) goto done;
         if (str_same(x->sets[sets[k]].tap, w->o->layer)) wanted = k;
         double mean = mean_used(x, w->r2);
@@ -120,6 +157,7 @@ static int score_model(worker *w, const char *model, set_kind kind, err *e)
         }
     }
     if (str_same(w->o->layer, "nested")) {
+        w->set = nested_set(x, model, kind);
         if (score_nested(w->choice, x, sets, n, e) || all_measures(w, model, "nested", kind, e) ||
             note_choices(w, model, kind, e) || note_oracle(w, model, kind, x->sets[sets[best_layer]].tap, n, e))
             goto done;
@@ -141,6 +179,7 @@ static int score_baseline(worker *w, bool first, err *e)
     if (x->sets[0].kind != SET_BASELINE) return 0;
     choose_one(w, 0);
     w->has_baseline = true;
+    w->set = w->base = &x->sets[0];
     size_t undefined = 0;
     score_neuroids(w->base_r, w->base_r2, x, w->choice, &undefined);
     return first ? all_measures(w, "baseline", "", SET_BASELINE, e) : 0;
@@ -151,6 +190,13 @@ static bool seen(const scores *out, const char *model, const char *target)
     for (size_t i = 0; i < out->n_rows; i++)
         if (str_same(out->rows[i].model, model) && str_same(out->rows[i].target, target)) return true;
     return false;
+}
+
+/* Seeds are summed up: no intervals of their own beside the jackknife's. */
+static bool is_seed(const char *model)
+{
+    const char *dot = strrchr(model, '.');
+    return dot && dot != model && dot[1] == 's' && dot[2] && strspn(dot + 2, "0123456789") == strlen(dot + 2);
 }
 
 static int score_encoding(scores *out, const encoding *x, const ceiling_file *c, const score_options *o, err *e)
@@ -176,6 +222,9 @@ static int score_encoding(scores *out, const encoding *x, const ceiling_file *c,
             goto done;
         }
         if (score_model(&w, model, SET_PLAIN, e) || score_model(&w, model, SET_JOINT, e)) goto done;
+        if (str_same(o->layer, "nested") && o->aggregate == AGGREGATE_SUBJECT && !is_seed(model) &&
+            score_resample(out, x, w.base, nested_set(x, model, SET_PLAIN), nested_set(x, model, SET_JOINT), o, e))
+            goto done;
         last = model;
     }
     status = 0;
@@ -238,7 +287,7 @@ int score(scores **out, const char *const *encodings, size_t n, const char *cons
     if (same_baselines(x, n, e) || match_ceilings(of, x, n, c, m, e)) goto done;
     for (size_t i = 0; i < n; i++)
         if (score_encoding(s, x[i], of[i], o, e)) goto done;
-    if (score_seeds(s, e)) goto done;
+    if (score_seeds(s, e) || score_against(s, x, n, o, e)) goto done;
     *out = s;
     s = NULL;
     status = 0;
@@ -273,6 +322,8 @@ void scores_free(scores *s)
     free(s->rows);
     free(s->choices);
     free(s->oracles);
+    free(s->nulls);
+    free(s->voxels);
     arena_free(s->memory);
     free(s);
 }

@@ -157,7 +157,7 @@ static scores *scored(const char *encoding, const char *ceiling, score_aggregate
 {
     scores *x = NULL;
     err e = { 0 };
-    score_options o = { how, layer };
+    score_options o = { how, layer, INTERVAL_JACKKNIFE, FAMILY_ROI, NULL };
     if (score(&x, &encoding, 1, &ceiling, ceiling ? 1 : 0, &o, &e)) fail_msg("%s", err_text(&e));
     return x;
 }
@@ -318,7 +318,7 @@ static void refuse(const char *const *encodings, size_t n, const char *const *ce
 {
     scores *x = NULL;
     err e = { 0 };
-    score_options o = { AGGREGATE_SUBJECT, layer };
+    score_options o = { AGGREGATE_SUBJECT, layer, INTERVAL_JACKKNIFE, FAMILY_ROI, NULL };
     assert_int_equal(score(&x, encodings, n, ceilings, m, &o, &e), -1);
     assert_null(x);
     if (!strstr(err_text(&e), why)) fail_msg("'%s' is not in: %s", why, err_text(&e));
@@ -362,7 +362,7 @@ static void product_and_table_hold_the_same_rows(void **state)
     table *t = NULL;
     double *value = NULL, cell;
     size_t n = 0, column;
-    score_options o = { AGGREGATE_SUBJECT, "nested" };
+    score_options o = { AGGREGATE_SUBJECT, "nested", INTERVAL_JACKKNIFE, FAMILY_ROI, NULL };
     write_group(path(0, "g"), true);
     scores *x = scored(path(0, "g"), NULL, AGGREGATE_SUBJECT, "nested");
     char tsv[160];
@@ -404,7 +404,7 @@ static void every_allocation_may_fail(void **state)
     write_group(path(0, "g"), true);
     write_ceiling(path(1, "cg"), "group", .8, .5, 27, .02);
     const char *encoding = path(0, "g"), *ceiling = path(1, "cg");
-    score_options o = { AGGREGATE_SUBJECT, "nested" };
+    score_options o = { AGGREGATE_SUBJECT, "nested", INTERVAL_JACKKNIFE, FAMILY_ROI, NULL };
     int status = -1;
     for (long k = 1; status && k < 20000; k++) {
         err e = { 0 };
