@@ -7,7 +7,7 @@
 
 typedef struct {
     common_options common;
-    const char *responses, *stimuli, *method, *target, *folds, *highpass, *confounds;
+    const char *responses, *stimuli, *method, *target, *folds, *highpass, *confounds, *noise;
     size_t drop_start, draws, splits;
     double average;
     bool add_mean, allow_random;
@@ -31,6 +31,8 @@ static const option options[] = {
     { "splits", OPT_COUNT, AT(splits), "100", NULL, true, "splithalf: random halves" },
     { "average", OPT_REAL, AT(average), "0", NULL, true,
       "splithalf, snr: replicates averaged in the target; 0: one, or all for group" },
+    { "noise", OPT_TEXT, AT(noise), NULL, "TABLE", false,
+      "snr: published noise (columns roi, sd_noise of one person), where the responses are the mean of --average people" },
     { "allow-random", OPT_FLAG, AT(allow_random), NULL, NULL, true, "accept random folds" },
     COMMON_OPTIONS(stage_options),
     { 0 }
@@ -53,6 +55,8 @@ static int choose(ceiling_options *c, const stage_options *o, stage *s)
     c->draws = o->draws;
     c->splits = o->splits;
     c->average = o->average;
+    c->noise = o->noise;
+    if (o->noise && c->method != CEILING_SNR) return err_set(&s->err, ERR_USAGE, "--noise goes with --method snr");
     if (o->average < 0) return err_set(&s->err, ERR_USAGE, "--average is a number of replicates, not %g", o->average);
     if (o->splits == 0) return err_set(&s->err, ERR_USAGE, "--splits must be at least 1");
     if (o->highpass && ceiling_highpass(c, o->highpass, &s->err)) return -1;
@@ -92,7 +96,7 @@ int main(int argc, char **argv)
     if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
     if (stage_needs(&s, "responses", o.responses) || choose(&c, &o, &s)) goto done;
     if (stage_input(&s, "responses", o.responses) || responses_read(&r, o.responses, &s.err)) goto done;
-    if (join_stimuli(&s, &o, r)) goto done;
+    if (join_stimuli(&s, &o, r) || (o.noise && stage_input(&s, "noise", o.noise))) goto done;
     if (stage_plan(&s, "ceiling of %zu neuroids, %zu presentations, target %s", r->v, r->n, o.target)) goto done;
     if (ceiling_estimate(&result, r, &c, &s.err)) goto done;
     product = stage_create(&s, "ceiling");

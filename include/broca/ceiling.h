@@ -29,6 +29,7 @@ typedef struct {
                     */
     size_t draws;  /* bootstrap draws over subjects × folds (isc); 0: no interval */
     size_t splits; /* splithalf: random halves */
+    const char *noise; /* snr: table with columns roi, sd_noise (of one person) for responses that are a mean; NULL: from the data */
     double average; /* snr: number of repeats averaged in the target, 0: 1 for single, all for group */
     uint64_t seed;
 } ceiling_options;

@@ -113,7 +113,8 @@ int ceiling_estimate(ceiling **out, const responses *r, const ceiling_options *o
     if (!c || ceiling_data_new(&d, r, o, e) || make_room(c, d, o->add_mean, e)) goto done;
     if (o->method == CEILING_ISC         ? ceiling_isc(c, d, o, e)
         : o->method == CEILING_SPLITHALF ? ceiling_halves(c, d, o, e)
-                                         : ceiling_snr(c, d, o, e))
+        : o->noise                         ? ceiling_published(c, d, o, e)
+                                           : ceiling_snr(c, d, o, e))
         goto done;
     finish(c, d);
     *out = c;

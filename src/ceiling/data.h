@@ -39,6 +39,7 @@ int ceiling_matched(const ceiling_data *d, err *e);
 int ceiling_isc(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
 int ceiling_halves(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
 int ceiling_snr(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
+int ceiling_published(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
 /* Items that were presented several times: item [n] numbers the item of a row; returns the largest number of repeats.
  */
 int ceiling_repeats(size_t *item, size_t *items, size_t *most, const ceiling_data *d, err *e);

@@ -59,6 +59,7 @@ int ceiling_put(store *s, const ceiling *c, const ceiling_options *o, err *e)
             s, "/interval", "kind",
             o->method == CEILING_ISC && o->draws > 0 ? "percentile bootstrap over subjects and folds" : "none", e))
         return -1;
+    if (o->noise && store_set_text(s, "/", "noise", "published", e)) return -1;
     return store_set_real(s, "/", "highpass", o->highpass_s, e) ||
                    store_set_int(s, "/", "drop_start", (int64_t)o->drop_start, e) ||
                    store_set_int(s, "/", "subjects", (int64_t)c->subjects, e) ||

@@ -14,8 +14,8 @@ static double left_margin(const dot_row *row, size_t n)
 {
     size_t longest = 4;
     for (size_t i = 0; i < n; i++) longest = strlen(row[i].name) > longest ? strlen(row[i].name) : longest;
-    double width = 14 + 7.6 * (double)longest;
-    return width > 190 ? 190 : width;
+    double width = 18 + 8.2 * (double)longest;
+    return width > 200 ? 200 : width;
 }
 
 static plot_scale scale_of(const dot_row *row, size_t n)

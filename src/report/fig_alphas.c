@@ -8,7 +8,7 @@
 #include "html.h"
 #include "plot.h"
 
-enum { PANEL = 78, LEFT = 92, RIGHT = 14, BOTTOM = 52, PANELS = 3 };
+enum { PANEL = 92, LEFT = 92, RIGHT = 14, BOTTOM = 52, PANELS = 3 };
 
 typedef struct {
     const char *name, *css;
@@ -56,14 +56,14 @@ static void draw_panel(buffer *b, const plot *whole, const histogram *h, const e
 {
     plot p = *whole;
     p.b = b;
-    p.top = top + 12;
+    p.top = top + 24;
     p.bottom = top + PANEL - 8;
     p.y = plot_scale_of(0, h->most, 2);
     for (double v = 0; v <= p.y.hi + p.y.step / 2; v += p.y.step) {
         plot_line(&p, v == 0 ? "zero" : "grid", p.left, plot_y(&p, v), p.right, plot_y(&p, v));
         plot_text(&p, "tick", p.left - 6, plot_y(&p, v) + 5, "end", "%.*f", p.y.digits, v);
     }
-    plot_text(&p, "row", p.right - 2, p.top + 2, "end", "%s", h->name);
+    plot_text(&p, "row", p.left, p.top - 8, "start", "%s", h->name);
     double width = (p.right - p.left) / (p.x.hi - p.x.lo) * (log10(x->grid[1]) - log10(x->grid[0])) * .8;
     for (size_t k = 0; k < x->n_grid; k++) {
         double share = 100.0 * (double)h->count[k] / (double)h->all;

@@ -154,14 +154,30 @@ static void command_line(buffer *b, const json *command)
     buffer_text(b, "\n");
 }
 
+/* "OpenBLAS 0.3.21 (pthread), core Haswell": how it was built decides no byte, the core does. */
+static void without_build(char *room, size_t size, const char *text)
+{
+    size_t n = 0;
+    for (bool inside = false; *text && n + 1 < size; text++) {
+        if (*text == '(') inside = true;
+        if (!inside && !(*text == ' ' && text[1] == '(')) room[n++] = *text;
+        if (*text == ')') inside = false;
+    }
+    room[n] = 0;
+}
+
 /* Values that the sidecars agree on, or those that they differ in. */
 static void add_distinct(buffer *b, const provenance *p, const char *name, const char *before)
 {
     size_t said = 0;
     for (size_t i = 0; i < p->n; i++) {
-        const char *value = json_text(json_get(p->file[i].side, name), "");
+        char value[200], other[200];
+        without_build(value, sizeof value, json_text(json_get(p->file[i].side, name), ""));
         bool seen = !*value;
-        for (size_t k = 0; k < i && !seen; k++) seen = str_same(json_text(json_get(p->file[k].side, name), ""), value);
+        for (size_t k = 0; k < i && !seen; k++) {
+            without_build(other, sizeof other, json_text(json_get(p->file[k].side, name), ""));
+            seen = str_same(other, value);
+        }
         if (seen) continue;
         buffer_text(b, said++ ? ", " : before);
         html_text(b, value);

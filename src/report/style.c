@@ -18,7 +18,7 @@ const char report_style[] =
     "th{font-weight:600;border-bottom:2px solid var(--rule)}th.n,td.n{text-align:right;font-variant-numeric:tabular-nums}\n"
     ".grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));gap:16px}\n"
     "figure{margin:0;padding:12px;background:var(--panel);border-radius:6px;min-width:0}svg{width:100%;height:auto;display:block}\n"
-    "figcaption{font-size:14px;line-height:1.4;margin:0 0 6px}.legend{font-size:13px;margin:0 0 4px}.legend>span{margin-right:14px;white-space:normal}\n"
+    "figcaption{font-size:14px;line-height:1.4;margin:0 0 6px}.legend{font-size:13px;margin:0 0 4px}.legend>span{margin-right:14px;display:inline-block}\n"
     ".mode{border-left:4px solid var(--s1);padding:2px 0 2px 12px;max-width:70em}td.hash{font:12px/1.4 monospace;white-space:normal;overflow-wrap:anywhere}\n"
     "svg text{font-family:system-ui,sans-serif;fill:var(--fg);font-size:13px}svg .tick{fill:var(--soft)}\n"
     "svg .title{font-size:15px;font-weight:600}svg .grid{stroke:var(--rule);stroke-width:1}svg .zero{stroke:var(--soft);stroke-width:1.5}\n"
