@@ -56,6 +56,7 @@ help:
 ## make alice              the main job with the data of others (pipeline/experiments/alice.mk)
 ## make topolm             a TopoLM and its control: training, sheets, brains; SIZE=mini trains a miniature pair first
 ## make topolm-sweep       short training runs over alpha (slow)
+## make tuckute2024        1,000 sentences and five people: what a model adds to length and item number
 ## make localizer          language units of models and their sheets, the TopoLM pair among them
 ## make test               every quick test; closes with N passed, N failed, N skipped
 ## make check-oracles      independent expected outputs (../shared/oracles or $BROCA_SHARED)
@@ -132,8 +133,9 @@ test: all unit $(if $(ORACLESRC),$(BIN)/oracle)
 	@BUILD=$(BUILD) tests/run
 
 # Slow ones: 100,000 responses a row, screened and exhaustive; fuzzing and calibration of the localizer come here, too.
-test-slow: $(BUILD)/unit/test_screen
+test-slow: all $(BUILD)/unit/test_screen
 	SCREEN_RESPONSES=25000 $(BUILD)/unit/test_screen
+	@BUILD=$(BUILD) tests/crash/run
 
 bench: all $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 	@BUILD=$(BUILD) tests/bench/run
@@ -156,7 +158,7 @@ calibrate: all $(BUILD)/calibrate/nulls
 
 # ---- experiments (pipeline/rules.mk says how each product is made) ----
 
-.PHONY: alice localizer topolm topolm-sweep
+.PHONY: alice localizer tuckute2024 topolm topolm-sweep
 demo: all
 	@BIN=$(BIN) pipeline/demo
 localizer: all
@@ -171,8 +173,8 @@ topolm: all
 topolm-sweep: all
 	@pipeline/fetch eltec-eng
 	@$(MAKE) --no-print-directory -f pipeline/experiments/topolm.mk sweep BIN=$(BIN)
-alice: all
-	@pipeline/fetch alice2016 tinystories-656k
+alice tuckute2024: all
+	@pipeline/fetch $(if $(filter alice,$@),alice2016,$@) tinystories-656k
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
 
 # ---- the rest ----

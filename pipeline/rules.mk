@@ -15,14 +15,14 @@
 #
 # A product depends on its inputs, its program, and the values that decide its bytes: those are kept in a stamp file, written
 # while make reads this file and only when a value differs. Products are made whole by their programs (temporary + rename), so
-# that nothing has to be cleaned up after a kill; rerun the same command.
+# that nothing has to be cleaned up after a kill; rerun the same command. (make is therefore not to delete a target whose program
+# was killed: it may have been finished the moment before.)
 
 SHELL := /bin/sh
 BIN   ?= build/bin
 R     := results/$(NAME)
 SEEDS ?= 1 2 3 4 5
 TARGETS ?= group single
-.DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
 .DEFAULT_GOAL := report
@@ -39,6 +39,8 @@ baseline_files = $(sort $(foreach b,$(BASELINE),$(firstword $(subst :, ,$(lastwo
 empty :=
 space := $(empty) $(empty)
 
+.PRECIOUS: $(R)/stimuli.h5 $(R)/responses.h5 $(models) $(TARGETS:%=$(R)/encoding.%.h5) $(TARGETS:%=$(R)/ceiling.%.h5) \
+           $(R)/scores.h5 $(R)/report.html
 .PHONY: report
 report: $(R)/report.html
 

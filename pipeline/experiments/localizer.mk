@@ -21,7 +21,6 @@ layout.tinystories          := --layout random
 layout.suma                 := --layout random
 layout.untrained            := --layout random
 
-.DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
 .PHONY: all

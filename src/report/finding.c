@@ -59,9 +59,9 @@ const char *finding_target(const score_rows *r, const char *roi)
 }
 
 /* Is this a region among others, not a summary of them? */
-static bool is_region(const score_rows *r, const char *roi)
+static bool is_region(const char *roi)
 {
-    return !str_same(roi, "average") && !str_same(roi, "mean") && !str_same(roi, r->whole);
+    return !str_same(roi, "average") && !str_same(roi, "mean");
 }
 
 static size_t count_rois(const score_rows *r, const char *target)
@@ -70,7 +70,7 @@ static size_t count_rois(const score_rows *r, const char *target)
     size_t n = 0, all = 0;
     err ignored = { 0 };
     if (score_distinct(&rois, &n, r, r->roi, target, &ignored)) return 0;
-    for (size_t i = 0; i < n; i++) all += is_region(r, rois[i]);
+    for (size_t i = 0; i < n; i++) all += is_region(rois[i]);
     free(rois);
     return all;
 }

@@ -33,15 +33,6 @@ static int length_of(store *s, const char *name, size_t *n, err *e)
     return 0;
 }
 
-static int text_attribute(const char **out, store *s, const char *name, arena *a, err *e)
-{
-    char *text = NULL;
-    if (store_has_attribute(s, "/", name) && store_get_text(s, "/", name, &text, e)) return -1;
-    *out = arena_text(a, text ? text : "", text ? strlen(text) : 0, e);
-    free(text);
-    return *out ? 0 : -1;
-}
-
 /* Columns that a file without intervals and nulls does not hold. */
 static int optional_column(double **out, store *s, score_rows *r, const char *name, err *e)
 {
@@ -62,7 +53,7 @@ static int read_inference(store *s, score_rows *r, err *e)
     static char none[1] = "";
     if (!(r->null = arena_get(r->memory, (r->n + 1) * sizeof *r->null, e))) return -1;
     for (size_t i = 0; i < r->n; i++) r->null[i] = none;
-    return store_column_text(s, "row/null", r->n, r->memory, &r->null, e) || text_attribute(&r->whole, s, "whole", r->memory, e) ? -1 : 0;
+    return store_column_text(s, "row/null", r->n, r->memory, &r->null, e);
 }
 
 static int read_null_values(store *s, score_rows *r, const char *path, err *e)

@@ -16,7 +16,6 @@ typedef struct {
     size_t n_null_rows, n_null; /* rows with samples, samples of each */
     int64_t *null_row;      /* [n_null_rows] */
     double *null_value;     /* [n_null_rows×n_null] */
-    const char *whole;      /* region that holds others and is no part of their average; "": none */
     int32_t *count;
     size_t n_choices;       /* layers chosen inside the training data, fold by fold */
     char **choice_model, **choice_kind, **choice_target, **choice_subject, **choice_layer;
