@@ -8,13 +8,14 @@
 typedef struct {
     common_options common;
     const char *title, *roi, *scores, *truth, *population, *sweep;
-    option_list encodings, ceilings, topography, training;
+    option_list encodings, ceilings, replicates, topography, training;
 } report_options;
 
 #define AT(field) offsetof(report_options, field)
 static const option options[] = {
     { "scores", OPT_TEXT, AT(scores), NULL, "FILE", false, "file of kind scores" },
     { "encoding", OPT_LIST, AT(encodings), NULL, "FILE", false, "encodings that the scores were made from" },
+    { "replicate", OPT_LIST, AT(replicates), NULL, "FILE", false, "encodings of a replicate mode, shown beside" },
     { "truth", OPT_TEXT, AT(truth), NULL, "FILE", false, "simulated responses: planted values beside the estimates" },
     { "ceiling", OPT_LIST, AT(ceilings), NULL, "FILE", false, "ceilings, for their intervals beside the planted ones" },
     { "population", OPT_TEXT, AT(population), NULL, "FILE", false, "scores of many more simulated listeners: the expected score" },
@@ -54,8 +55,8 @@ int main(int argc, char **argv)
     if (stage_needs(&s, "scores", o.scores)) goto done;
     if (stage_plan(&s, "a page from %s and %zu encodings", o.scores, o.encodings.n)) goto done;
     if (stage_needs(&s, "out", o.common.out)) goto done;
-    report_inputs in = { o.title, o.roi, o.scores, o.encodings.at, o.encodings.n, o.truth, o.ceilings.at, o.ceilings.n,
-                         o.population, o.topography.at, o.topography.n, { o.training.at, o.training.n, o.sweep } };
+    report_inputs in = { o.title, o.roi, o.scores, o.encodings.at, o.encodings.n, o.replicates.at,
+                         o.replicates.n, o.truth, o.ceilings.at, o.ceilings.n, o.population, o.topography.at, o.topography.n, { o.training.at, o.training.n, o.sweep } };
     if (report_page(&page, &in, &s.err) || report_finding(&finding, &in, &s.err)) goto done;
     if (atomic_write(o.common.out, page.at, page.size, &s.err)) goto done;
     stage_result(&s, "%s", finding);

@@ -22,6 +22,8 @@ typedef struct {
     const char *scores;              /* file of kind scores */
     const char *const *encodings;    /* files of kind encoding (alpha warnings, folds, exclusions) */
     size_t n_encodings;
+    const char *const *replicates;   /* files of kind encoding made in a replicate mode, shown beside with their mode */
+    size_t n_replicates;
     const char *truth;               /* simulated responses with /truth, or NULL: planted values beside the estimates */
     const char *const *ceilings;     /* files of kind ceiling: their method, and their intervals beside planted ones */
     size_t n_ceilings;

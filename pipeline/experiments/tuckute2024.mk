@@ -16,5 +16,11 @@ ENCODE    := --stimuli results/tuckute2024/stimuli.h5 --folds group:5,seed=1 --i
 # published noise of one person, variance of the mean of five from the responses
 CEILING   := --method snr --noise fmri/tuckute2024/NC-allroi-data_excerpt.csv --average 5 --folds none
 DATA      := $(wildcard fmri/tuckute2024/*)
-REPORT    := --title "1,000 sentences: tinystories-656k and the language network of five people" --roi lang_LH_netw
+REPORT    := --title "1,000 sentences: tinystories-656k and the language network of five people" --roi lang_LH_netw \
+             --replicate results/tuckute2024/replicate.h5
 include pipeline/rules.mk
+
+# beside it, what the paper's code reads: shuffled folds, raw activations, no baseline
+$(R)/replicate.h5: $(models) $(R)/responses.h5 $(BIN)/broca-encode
+	$(BIN)/broca-encode --mode replicate:tuckute2024 --responses $(R)/responses.h5 $(features) --out $@
+$(R)/report.html: $(R)/replicate.h5

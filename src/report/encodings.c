@@ -48,6 +48,8 @@ static int read_part(encoded_part *p, store *s, const char *name, const encoding
     snprintf(path, sizeof path, "/set/%.500s", name);
     if (!(p->name = arena_text(a, name, strlen(name), e)) || keep_text(&p->kind, s, path, "kind", a, e)) return -1;
     if (store_has_attribute(s, path, "columns") && store_get_int(s, path, "columns", &p->columns, e)) return -1;
+    snprintf(path, sizeof path, "/set/%.500s/r_mean", name);
+    if (store_column_f8(s, path, v->v, a, &p->r, e)) return -1;
     snprintf(path, sizeof path, "/set/%.500s/alpha", name);
     if (!store_has(s, path)) return 0;
     if (store_read_f8(s, path, &alpha, &count, e)) return -1;
@@ -117,6 +119,7 @@ static int read_view(encoding_view *v, const char *path, arena *a, err *e)
         store_column_text(s, "neuroid/roi", v->v, a, &v->roi, e) || read_mask(&v->test, s, "fold/test", v, a, e) ||
         read_mask(&v->train, s, "fold/train", v, a, e) || keep_text(&v->target, s, "/", "target", a, e) ||
         keep_text(&v->folds_text, s, "/", "folds", a, e) || keep_text(&v->inner_text, s, "/", "inner", a, e) ||
+        keep_text(&v->mode, s, "/", "mode", a, e) || keep_text(&v->differs, s, "/", "differs_from_strict", a, e) ||
         read_grid(v, s, a, e) || read_excluded(v, s, a, e) || read_config(v, s, e) || read_parts(v, s, a, e))
         goto done;
     status = 0;

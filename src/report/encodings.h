@@ -10,12 +10,14 @@ typedef struct {
     char *name;    /* "baseline", "trained:h.0", "trained:h.0+baseline" */
     char *kind;    /* baseline, model, joint */
     double *alpha; /* [folds×v] NaN: excluded */
+    double *r;     /* [v] mean over folds */
     int64_t columns;
 } encoded_part;
 
 typedef struct {
     const char *path;
     char *target, *folds_text, *inner_text;
+    char *mode, *differs;         /* "strict"; "replicate:NAME" and what its paper's code does otherwise */
     json *config;
     size_t n, v, folds;           /* presentations, neuroids, outer folds */
     char **subject, **roi;        /* [v] */

@@ -96,7 +96,11 @@ int figure_alphas(buffer *b, const report_view *v, const char *target, err *e)
                       target_words(v->r, target), share, share > 10 ? ": more than 10 %, so the grid may be too narrow." : ".");
     plot p = plot_begin(b, 14 + PANEL * (double)panels + BOTTOM, LEFT, RIGHT, BOTTOM, "histogram of chosen penalties");
     p.x = plot_scale_tight(log10(x->grid[0]) - .1, log10(x->grid[x->n_grid - 1]) + .1, 7);
-    plot_x_axis(&p, "log₁₀ α (penalty, in units of the sum of squares)");
+    for (double at = ceil(p.x.lo); at <= p.x.hi; at++) { /* 0 is a value like others here */
+        plot_line(&p, "grid", plot_x(&p, at), p.top, plot_x(&p, at), p.bottom);
+        plot_text(&p, "tick", plot_x(&p, at), p.bottom + 18, "middle", "%.0f", fabs(at) < .5 ? 0.0 : at);
+    }
+    plot_label(&p, "log₁₀ α (penalty, in units of the sum of squares)", false);
     plot_label(&p, "% of choices", true);
     for (size_t k = 0, at = 0; k < PANELS; k++)
         if (h[k].all) draw_panel(b, &p, &h[k], x, 14 + PANEL * (double)at++);

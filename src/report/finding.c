@@ -8,6 +8,8 @@
 
 #include "figures.h"
 
+enum { SIGNED = 32 };
+
 static const char *subject_of(const char *target)
 {
     return str_same(target, "group") ? "group" : "all";
@@ -17,6 +19,13 @@ size_t finding_row(const score_rows *r, const char *model, const char *layer, co
                    const char *roi, const char *measure)
 {
     return score_row_find(r, model, layer, kind, target, roi, subject_of(target), measure);
+}
+
+/* +0.0123; what rounds to 0 has no sign. */
+static const char *signed_text(double v, char *room)
+{
+    snprintf(room, SIGNED, fabs(v) < 5e-5 ? "%.4f" : "%+.4f", fabs(v) < 5e-5 ? 0.0 : v);
+    return room;
 }
 
 static bool is_seed(const char *model)
@@ -116,8 +125,9 @@ static void add_null_words(buffer *b, const char *null)
 /* Interval and p, or that none was asked for. */
 static void add_certainty(buffer *b, const score_rows *r, size_t row)
 {
+    char lo[SIGNED], hi[SIGNED];
     bool interval = !isnan(r->lo[row]) && !isnan(r->hi[row]), p = !isnan(r->p[row]);
-    if (interval) buffer_printf(b, ", 95 %% interval [%+.4f, %+.4f] (%s)", r->lo[row], r->hi[row], r->interval[row]);
+    if (interval) buffer_printf(b, ", 95 %% interval [%s, %s] (%s)", signed_text(r->lo[row], lo), signed_text(r->hi[row], hi), r->interval[row]);
     if (p) buffer_printf(b, ", p = %.3g", r->p[row]);
     if (p && *r->null[row]) add_null_words(b, r->null[row]);
 }
@@ -146,15 +156,17 @@ static void add_seeds(buffer *b, const score_rows *r, const char *target, const 
     const char *seeds = finding_seeds(r), *model = finding_model(r);
     size_t row = seeds && !str_same(seeds, model) ? finding_row(r, seeds, "nested", NULL, target, roi, "delta_r2") : SIZE_MAX;
     if (row == SIZE_MAX) return;
-    buffer_printf(b, " The same network untrained, %d seeds: %+.4f (%+.4f to %+.4f)%s.", r->count[row], r->value[row], r->lo[row],
-                  r->hi[row], delta <= r->hi[row] ? ", so training is not what this score shows" : "");
+    char value[SIGNED], lo[SIGNED], hi[SIGNED];
+    buffer_printf(b, " The same network untrained, %d seeds: %s (%s to %s)%s.", r->count[row], signed_text(r->value[row], value),
+                  signed_text(r->lo[row], lo), signed_text(r->hi[row], hi), delta <= r->hi[row] ? ", so training is not what this score shows" : "");
 }
 
 /* METHODS 5.7: a band of noise costs something, so that a Δ below 0 may yet be more than nothing. */
 static void add_null(buffer *b, const score_rows *r, size_t row)
 {
     if (isnan(r->p[row]) || isnan(r->null_mean[row])) return;
-    buffer_printf(b, " Features unrelated to the responses would read %+.4f on average here", r->null_mean[row]);
+    char mean[SIGNED];
+    buffer_printf(b, " Features unrelated to the responses would read %s on average here", signed_text(r->null_mean[row], mean));
     if (r->p[row] < .05 && !(r->value[row] > 0))
         buffer_text(b, ": the model holds something of the responses, yet predicts no better than the baseline alone");
     buffer_text(b, ".");
@@ -167,13 +179,13 @@ static bool sees_nothing(const score_rows *r, size_t row)
 
 static void first_sentence(buffer *b, const score_rows *r, const char *model, const char *target, const char *roi, size_t row)
 {
-    char name[300], baseline[300] = "";
+    char name[300], baseline[300] = "", delta[SIGNED];
     bool unknown = isnan(r->lo[row]) && isnan(r->p[row]) && r->value[row] > 0;
     snprintf(name, sizeof name, str_same(model, "trained") ? "The %.200s model" : "The model %.200s", model);
     if (r->baseline && *r->baseline[row]) snprintf(baseline, sizeof baseline, " (%.250s)", r->baseline[row]);
-    buffer_printf(b, unknown                ? "%s reads more than the baseline%s: ΔR² = %+.4f"
-                     : sees_nothing(r, row) ? "%s adds nothing beyond the baseline%s that can be seen here: ΔR² = %+.4f"
-                                            : "%s adds something beyond the baseline%s: ΔR² = %+.4f", name, baseline, r->value[row]);
+    buffer_printf(b, unknown                ? "%s reads more than the baseline%s: ΔR² = %s"
+                     : sees_nothing(r, row) ? "%s adds nothing beyond the baseline%s that can be seen here: ΔR² = %s"
+                                            : "%s adds something beyond the baseline%s: ΔR² = %s", name, baseline, signed_text(r->value[row], delta));
     add_certainty(b, r, row);
     buffer_text(b, ", ");
     add_target(b, r, target, roi);
@@ -183,9 +195,10 @@ static void first_sentence(buffer *b, const score_rows *r, const char *model, co
 
 static void later_sentence(buffer *b, const score_rows *r, const char *target, const char *roi, size_t row)
 {
+    char delta[SIGNED];
     buffer_text(b, "For ");
     add_target(b, r, target, roi);
-    buffer_printf(b, ": ΔR² = %+.4f", r->value[row]);
+    buffer_printf(b, ": ΔR² = %s", signed_text(r->value[row], delta));
     add_certainty(b, r, row);
     buffer_text(b, sees_nothing(r, row) ? ": nothing beyond the baseline that can be seen." : ".");
     add_missing(b, r, row);

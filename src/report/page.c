@@ -72,11 +72,11 @@ static void head(buffer *b, const char *title)
     buffer_text(b, "</style>\n</head>\n<body>\n<main>\n");
 }
 
-static int body(buffer *b, const report_view *v, const report_inputs *in, const provenance *p, err *e)
+static int body(buffer *b, const report_view *v, const report_inputs *in, const encoding_views *beside, const provenance *p, err *e)
 {
     if (in->truth && report_truth(b, v->r, in, e)) return -1;
     part_mode(b, v);
-    if (part_summary(b, v, e) || figures(b, v, e)) return -1;
+    if (part_summary(b, v, e) || figures(b, v, e) || part_replicates(b, v, beside, e)) return -1;
     if (in->n_topography) {
         buffer_text(b, "<h2>Maps on sheets</h2>\n");
         if (report_sheets(b, in->topography, in->n_topography, e)) return -1;
@@ -103,12 +103,13 @@ int report_finding(char **out, const report_inputs *in, err *e)
 int report_page(buffer *b, const report_inputs *in, err *e)
 {
     score_rows *r = NULL;
-    encoding_views x = { 0 };
+    encoding_views x = { 0 }, beside = { 0 };
     provenance *p = NULL;
     buffer finding = { 0 };
     int status = -1;
     if (score_rows_read(&r, in->scores, e) || finding_text(&finding, r, in->roi, e) ||
-        encoding_views_read(&x, in->encodings, in->n_encodings, e) || provenance_read(&p, in, e))
+        encoding_views_read(&x, in->encodings, in->n_encodings, e) ||
+        encoding_views_read(&beside, in->replicates, in->n_replicates, e) || provenance_read(&p, in, e))
         goto done;
     const char *roi = in->roi ? in->roi : "average", *model = finding_model(r), *seeds = finding_seeds(r);
     report_view v = { r, &x, model, seeds && !str_same(seeds, model) ? seeds : NULL, roi, finding_target(r, roi) };
@@ -117,13 +118,14 @@ int report_page(buffer *b, const report_inputs *in, err *e)
     html_text(b, in->title);
     buffer_text(b, "</h1>\n");
     paragraphs(b, finding.at);
-    if (body(b, &v, in, p, e)) goto done;
+    if (body(b, &v, in, &beside, p, e)) goto done;
     buffer_text(b, "</main>\n</body>\n</html>\n");
     status = e->kind == ERR_NONE ? buffer_ok(b, e) : -1;
 done:
     if (status) err_while(e, "writing the report");
     free(finding.at);
     encoding_views_free(&x);
+    encoding_views_free(&beside);
     provenance_free(p);
     score_rows_free(r);
     return status;

@@ -10,6 +10,7 @@ int part_summary(buffer *b, const report_view *v, err *e);                      
 int part_layers(buffer *b, const report_view *v, err *e);                          /* chosen layers; the best on test data beside */
 int part_excluded(buffer *b, const report_view *v, const report_inputs *in, err *e); /* what was left out and why; warnings */
 void part_mode(buffer *b, const report_view *v);                                   /* strict, or what a replicate mode does otherwise */
+int part_replicates(buffer *b, const report_view *v, const encoding_views *x, err *e); /* what papers' codes read beside it */
 void part_methods(buffer *b, const report_view *v, const report_inputs *in);       /* text for a paper */
 /* Files that the page rests on: hashes, program, core; the commands that repeat them, first to last. */
 typedef struct provenance provenance;

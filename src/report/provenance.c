@@ -87,6 +87,7 @@ int provenance_read(provenance **out, const report_inputs *in, err *e)
     if (!p) return -1;
     int status = visit(p, in->scores, "", 0, e);
     for (size_t i = 0; i < in->n_encodings && !status; i++) status = visit(p, in->encodings[i], "", 0, e);
+    for (size_t i = 0; i < in->n_replicates && !status; i++) status = visit(p, in->replicates[i], "", 0, e);
     for (size_t i = 0; i < in->n_ceilings && !status; i++) status = visit(p, in->ceilings[i], "", 0, e);
     if (!status) *out = p;
     else provenance_free(p);

@@ -110,6 +110,8 @@ static void as_text(char *text, size_t room, const json *value)
 {
     if (json_is_null(value))
         snprintf(text, room, "none");
+    else if (json_is_number(value) && json_number(value, 0) == 0)
+        snprintf(text, room, "none");
     else if (json_is_number(value))
         snprintf(text, room, "%g", json_number(value, 0));
     else
