@@ -11,7 +11,7 @@
 
 typedef struct {
     common_options common;
-    const char *from, *as, *words, *id, *group, *subject, *stimuli, *mask, *parcels, *parcel_names, *surface;
+    const char *from, *as, *words, *id, *group, *subject, *stimuli, *mask, *parcels, *parcel_names, *surface, *frequencies;
     option_list columns, confounds;
     size_t radius_mm;
     double tr_s;
@@ -27,6 +27,8 @@ static const option options[] = {
     { "column", OPT_LIST, AT(columns), NULL, "NAME=HEADER", true, "table: its column HEADER is our column NAME, as text=sentence" },
     { "group", OPT_ENUM, AT(group), "given", "given similar", true,
       "table of stimuli: groups as given, or items with the same bag of words but one in one group" },
+    { "frequencies", OPT_TEXT, AT(frequencies), NULL, "TABLE", false,
+      "stimuli: counts of words (columns word, count) for the column log_frequency of items" },
     { "subject", OPT_TEXT, AT(subject), "s1", "NAME", true, "responses: whose columns without SUBJECT:, whose images" },
     { "radius", OPT_COUNT, AT(radius_mm), "6", "MM", true, "alice: spheres of 6 or 10 mm" },
     { "tr", OPT_REAL, AT(tr_s), "0", "S", true, "repetition time of responses, seconds; 0: as a header of images says, else items without time" },
@@ -45,6 +47,7 @@ static const option_help help = {
     "import", "other people's files into stimuli, responses and features", "SOURCE...",
     "Sources\n"
     "  table   stimuli: columns text and, optionally, id group condition run onset duration; every further column is kept\n"
+    "          features: column id, every further column a number: one tap `table`, a row an item (static vectors)\n"
     "          responses: column id and, optionally, run onset group repeat; every further column is a neuroid (SUBJECT:ROI)\n"
     "          packed by gzip or not; --column gives other headers our names\n"
     "  words   stimuli: one item from a table of timed words (columns word onset offset, optionally text)\n"
@@ -56,6 +59,14 @@ static const option_help help = {
 };
 
 static int input_files(stage *s, const char *role, const char *folder, const char *const *patterns, size_t n);
+
+static int add_frequencies(stage *s, const import_options *o, stimuli *x)
+{
+    size_t unknown, words;
+    if (stage_input(s, "frequencies", o->frequencies) || stimuli_add_frequency(x, o->frequencies, &unknown, &words, &s->err)) return -1;
+    if (unknown) log_warn("%zu of %zu words have no frequency in the table and count as seen 0 times", unknown, words);
+    return 0;
+}
 
 static int make_stimuli(stage *s, const import_options *o, const char *source)
 {
@@ -80,6 +91,7 @@ static int make_stimuli(stage *s, const import_options *o, const char *source)
         if (stimuli_group_similar(x, &joined, &s->err)) goto done;
         snprintf(note, sizeof note, ", %zu of them in groups of similar ones", joined);
     }
+    if (o->frequencies && add_frequencies(s, o, x)) goto done;
     if (stage_plan(s, "%zu items, %zu timed words", x->n, x->words)) {
         status = 0;
         goto done;
@@ -226,13 +238,40 @@ done:
     return status;
 }
 
+/* A user's own numbers of items: ratings, static vectors. */
+static int make_table_features(stage *s, const import_options *o, const char *source)
+{
+    const table_source from = { source, o->columns.at, o->columns.n };
+    char **ids = NULL;
+    float *values = NULL;
+    size_t n, width;
+    int status = -1;
+    if (stage_input(s, "table", source) || stimuli_table_features(&ids, &values, &n, &width, &from, &s->err)) goto done;
+    if (stage_plan(s, "%zu items × %zu columns", n, width)) {
+        status = 0;
+        goto done;
+    }
+    store *product = stage_create(s, "activations");
+    if (!product || store_put_text(product, "item/id", ids, n, &s->err) ||
+        store_write_f4(product, "tap/table", 2, (const size_t[]){ n, width }, values, &s->err) ||
+        store_set_text(product, "/", "pooling", "item", &s->err) || stage_commit(s))
+        goto done;
+    stage_result(s, "%zu items × %zu columns, tap table", n, width);
+    status = 0;
+done:
+    free(ids);
+    free(values);
+    return status;
+}
+
 static int make_features(stage *s, const import_options *o, const char *source)
 {
+    if (str_same(o->from, "table")) return make_table_features(s, o, source);
     double *rate = NULL, *power = NULL;
     size_t n;
     int status = -1;
     if (!str_same(o->from, "alice")) {
-        err_set(&s->err, ERR_USAGE, "--as features is there for --from alice");
+        err_set(&s->err, ERR_USAGE, "--as features is there for --from table and --from alice");
         goto done;
     }
     const char *const patterns[] = { "alice_data_shared/s18-rate.txt", "alice_data_shared/s18-sndpwr.txt" };

@@ -62,10 +62,17 @@ int stimuli_from_langloc(stimuli **out, const char *folder, err *e);
 
 /* Built-in features of words (METHODS 3.10), one value a word: "word_rate" (1), "word_letters". out [words]. */
 int stimuli_word_feature(const stimuli *x, const char *name, float *out, err *e);
+/* Adds the column log_frequency: mean over an item's words of ln((count + 1)/(all counts + all types)), from a table with columns
+ * word and count (or these two without a header; packed by gzip or not). *unknown of *words are not in it. */
+int stimuli_add_frequency(stimuli *x, const char *path, size_t *unknown, size_t *words, err *e);
 /* Built-in features of items (METHODS 3.10): "item_words", "item_characters", "item_word_length" (characters a word),
  * "item_number" (in its run, from 1), "group_position" (11 columns: one-hot up to 10, then a ramp that saturates), or a further
  * column of the user's table, if it holds numbers. *out [n×width], malloc'ed. */
 int stimuli_item_feature(const stimuli *x, const char *name, float **out, size_t *width, err *e);
+
+/* A table with the column id (or item) whose further columns are numbers: features of items. *ids is one allocation. *values
+ * [n×width]. */
+int stimuli_table_features(char ***ids, float **values, size_t *n, size_t *width, const table_source *source, err *e);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,9 @@
 #include "broca/stimuli.h"
 
 stimuli *stimuli_new(err *e);
+/* The words of a text in lower case (ASCII; other letters as they are), sorted; punctuation is none. *words [m] points into
+ * *copy; free both. */
+int stimuli_bag(char ***words, size_t *m, char **copy, const char *text, err *e);
 /* One timed word as a source gives it; text points into the source. */
 typedef struct {
     char *text;

@@ -108,3 +108,54 @@ int stimuli_item_feature(const stimuli *x, const char *name, float **out, size_t
     *out = NULL;
     return -1;
 }
+
+static bool is_id(const char *name)
+{
+    return str_same(name, "id") || str_same(name, "item") || str_same(name, "text");
+}
+
+int stimuli_table_features(char ***ids, float **values, size_t *n, size_t *width, const table_source *source, err *e)
+{
+    table *t = NULL;
+    size_t id, bytes = 0, at = 0;
+    double value;
+    int status = -1;
+    *ids = NULL;
+    *values = NULL;
+    *width = 0;
+    if (table_open(&t, source, e) || table_find(t, table_has(t, "id") ? "id" : "item", &id, e)) goto done;
+    *n = table_rows(t);
+    for (size_t c = 0; c < table_columns(t); c++) *width += !is_id(table_name(t, c));
+    if (!*n || !*width) {
+        err_set(e, ERR_INPUT, "%s: %zu rows and %zu columns of numbers", source->path, *n, *width);
+        goto done;
+    }
+    for (size_t i = 0; i < *n; i++) bytes += strlen(table_cell(t, i, id)) + 1;
+    if (!(*values = mem_new(*n * *width, sizeof **values, e)) || !(*ids = mem_new(*n * sizeof **ids + bytes, 1, e))) goto done;
+    char *text = (char *)(*ids + *n);
+    for (size_t i = 0; i < *n; i++) {
+        const char *cell = table_cell(t, i, id);
+        (*ids)[i] = strcpy(text, cell);
+        text += strlen(cell) + 1;
+        for (size_t c = 0; c < table_columns(t); c++) {
+            if (is_id(table_name(t, c))) continue;
+            if (table_number(t, i, c, &value, e)) goto done;
+            if (!isfinite(value)) {
+                err_set(e, ERR_INPUT, "%s: row %zu, column '%s' is no finite number", source->path, i + 1, table_name(t, c));
+                goto done;
+            }
+            (*values)[at++] = (float)value;
+        }
+    }
+    status = 0;
+done:
+    if (status) {
+        err_while(e, "reading features from the table %s", source->path);
+        free(*ids);
+        free(*values);
+        *ids = NULL;
+        *values = NULL;
+    }
+    table_free(t);
+    return status;
+}

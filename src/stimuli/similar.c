@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broca/stimuli.h"
+#include "build.h"
 
 typedef struct {
     char *key;
@@ -22,8 +22,7 @@ static int by_word(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Sorted lower-case words (ASCII; other letters as they are). *words [m] points into *copy. */
-static int bag_of(char ***words, size_t *m, char **copy, const char *text, err *e)
+int stimuli_bag(char ***words, size_t *m, char **copy, const char *text, err *e)
 {
     char *p = *copy = mem_text(text, e);
     *m = 0;
@@ -57,7 +56,7 @@ static int file_item(entry **list, size_t *n, size_t item, const char *text, are
     size_t m;
     int status = -1;
     void *grown = *list;
-    if (bag_of(&words, &m, &copy, text, e) || mem_grow(&grown, *n + m + 1, sizeof **list, e)) goto done;
+    if (stimuli_bag(&words, &m, &copy, text, e) || mem_grow(&grown, *n + m + 1, sizeof **list, e)) goto done;
     *list = grown;
     for (size_t k = m > 1 ? 0 : m; k <= m; k++) { /* of a single word nothing would be left to agree in */
         char *key = key_without(words, m, k, a, e);
