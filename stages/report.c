@@ -55,8 +55,9 @@ int main(int argc, char **argv)
     if (stage_needs(&s, "scores", o.scores)) goto done;
     if (stage_plan(&s, "a page from %s and %zu encodings", o.scores, o.encodings.n)) goto done;
     if (stage_needs(&s, "out", o.common.out)) goto done;
-    report_inputs in = { o.title, o.roi, o.scores, o.encodings.at, o.encodings.n, o.replicates.at,
-                         o.replicates.n, o.truth, o.ceilings.at, o.ceilings.n, o.population, o.topography.at, o.topography.n, { o.training.at, o.training.n, o.sweep } };
+    report_inputs in = { o.title, o.roi, o.scores, o.encodings.at, o.encodings.n, o.replicates.at, o.replicates.n, o.truth,
+                         o.ceilings.at, o.ceilings.n, o.population, o.topography.at, o.topography.n,
+                         { o.training.at, o.training.n, o.sweep } };
     if (report_page(&page, &in, &s.err) || report_finding(&finding, &in, &s.err)) goto done;
     if (atomic_write(o.common.out, page.at, page.size, &s.err)) goto done;
     stage_result(&s, "%s", finding);

@@ -35,7 +35,6 @@ folder.control := $(or $(folder.$(SIZE).control),$(R)/topolm-small-control)
 CONTRASTS := localizer matched nounverb
 TAPS      := $(if $(filter mini,$(SIZE)),h.0-1.attn$(comma)h.0-1.mlp,h.0-3.attn$(comma)h.0-3.mlp)
 
-.DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
 .PHONY: all sweep
