@@ -33,6 +33,7 @@ exact_space *exact_space_new(const inner_set *s, err *e)
     if (!x) return NULL;
     for (size_t k = 0; k < s->count; k++) {
         if (s->fold[k].n > n) n = s->fold[k].n;
+        if (s->fold[k].left > n) n = s->fold[k].left;
         if (s->fold[k].m > m) m = s->fold[k].m;
     }
     x->train = mem_new(n * PANEL, sizeof(double), e);
@@ -173,9 +174,9 @@ static void score_columns(exact_space *x, gathered *g, const inner_set *s, const
     }
 }
 
-/* By inverses an alpha has an operator of its own. */
-void exact_columns(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *const *y,
-                   size_t n, size_t alpha, double *score, int32_t *n_nan)
+/* By inverses an alpha has operators of its own. */
+void exact_columns(exact_space *x, const inner_set *s, const left_out *l, select_by select, const double *const *y, size_t n,
+                   double *score, int32_t *n_nan)
 {
     uint8_t place[PANEL];
     gathered g = { .n = n, .wide = whole_tiles(n) };
@@ -190,9 +191,11 @@ void exact_columns(exact_space *x, const inner_set *s, const inner_operators *o,
             for (size_t i = 0; i < r->n; i++) x->train[i * PANEL + c] = y[c][r->train[i]];
             for (size_t i = 0; i < r->m; i++) x->valid[i * PANEL + c] = y[c][r->valid[i]];
         }
-        gemm_f8(false, false, r->m, g.wide, r->n, 1, o->apply[k] + alpha * r->m * r->n, r->n, x->train, PANEL, 0, x->prediction, PANEL);
-        if (q->select != SELECT_MSE) centre(x, &g, r->n); /* for the spread of the training rows */
-        add_scores(x, &g, r, q->select, place, n, score, n_nan);
+        gemm_f8(false, false, r->left, g.wide, r->n, 1, l->rest[k], r->n, x->train, PANEL, 0, x->z, g.wide);
+        cholesky_solve(r->left, l->root[k], g.wide, x->z);
+        for (size_t i = 0; i < r->m; i++) memcpy(x->prediction + i * PANEL, x->z + r->place[i] * g.wide, g.wide * sizeof(double));
+        if (select != SELECT_MSE) centre(x, &g, r->n); /* for the spread of the training rows */
+        add_scores(x, &g, r, select, place, n, score, n_nan);
     }
     for (size_t c = 0; c < n; c++) {
         int32_t count = (int32_t)s->count - n_nan[c];
@@ -223,7 +226,7 @@ static int by_alpha(exact_space *x, const inner_set *s, const inner_operators *o
                 at[m++] = i;
             }
             if (!m || (m < PANEL && i < n)) continue;
-            exact_columns(x, s, o, q, column, m, a, part, nans);
+            exact_columns(x, s, o->inverse[a], q->select, column, m, part, nans);
             for (size_t c = 0; c < m; c++) {
                 score[at[c]] = part[c];
                 n_nan[at[c]] = nans[c];

@@ -67,6 +67,25 @@ void centred_kernel(double *k, double *cross, const fold_features *f, const fact
     }
 }
 
+int whole_kernel(double **out, const fold_features *f, const double *gamma, err *e)
+{
+    int status = -1;
+    size_t *all = mem_new(f->n, sizeof *all, e);
+    double *kernel = mem_new(f->n * f->n, sizeof *kernel, e), *mean = mem_new(f->n, sizeof *mean, e);
+    if (all && kernel && mean) {
+        for (size_t i = 0; i < f->n; i++) all[i] = i;
+        factor_plan plan = { .gamma = gamma, .train = all, .n = f->n };
+        centred_kernel(kernel, NULL, f, &plan, SIZE_MAX, mean);
+        *out = kernel;
+        kernel = NULL;
+        status = 0;
+    }
+    free(all);
+    free(kernel);
+    free(mean);
+    return status;
+}
+
 /* Weights of the kept columns: w = Z'·left·d·left'y with Z the centred, gamma-scaled columns; centring needs no extra step,
  * because left is orthogonal to the constant wherever lambda > 0 (and H z = z - mean is applied here all the same). */
 static int kernel_weights(factor *x, const fold_features *f, const factor_plan *plan, err *e)

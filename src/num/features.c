@@ -19,20 +19,54 @@ static int list_rows(size_t **out, size_t *count, const uint8_t *mask, size_t n,
     return 0;
 }
 
+HOT static void widen(double *low, double *high, double *odd, const double *row, size_t p)
+{
+    for (size_t j = 0; j < p; j++) {
+        low[j] = row[j] < low[j] ? row[j] : low[j];
+        high[j] = row[j] > high[j] ? row[j] : high[j];
+        odd[j] += row[j] - row[j]; /* NaN once a value is not finite */
+    }
+}
+
+/* Constant on training rows by CONTRACT's rule (column_constant), row by row; what is not finite is for check_finite to name. */
+static int constant_columns(uint8_t *constant, const fold_features *f, const nested_problem *q, err *e)
+{
+    double *low = mem_new(q->p + 1, sizeof *low, e), *high = mem_new(q->p + 1, sizeof *high, e), *odd = mem_new(q->p + 1, sizeof *odd, e);
+    if (low && high && odd) {
+        for (size_t j = 0; j < q->p; j++) {
+            low[j] = INFINITY;
+            high[j] = -INFINITY;
+        }
+        for (size_t i = 0; i < f->n; i++) widen(low, high, odd, q->x + f->train_row[i] * q->p, q->p);
+        for (size_t j = 0; j < q->p; j++)
+            constant[j] = odd[j] == 0 && high[j] - low[j] <= 1e-12 * fmax(fabs(low[j]), fabs(high[j]));
+    }
+    int status = low && high && odd ? 0 : -1;
+    free(odd);
+    free(low);
+    free(high);
+    return status;
+}
+
 static int keep_columns(fold_features *f, const nested_problem *q, const uint8_t *keep, err *e)
 {
     f->n_bands = q->n_bands > 1 ? q->n_bands : 1;
     f->column = mem_new(q->p, sizeof *f->column, e);
     f->band_of = mem_new(q->p, sizeof *f->band_of, e);
-    if (!f->column || !f->band_of) return -1;
+    uint8_t *constant = mem_new(q->p + 1, 1, e);
+    if (!f->column || !f->band_of || !constant || constant_columns(constant, f, q, e)) {
+        free(constant);
+        return -1;
+    }
     for (size_t j = 0; j < q->p; j++) {
         size_t b = 0;
-        if ((keep && !keep[j]) || column_constant(q->x + j, q->n, q->p, q->train)) continue;
+        if ((keep && !keep[j]) || constant[j]) continue;
         while (q->n_bands > 1 && b < q->n_bands && (j < q->bands[b].first || j - q->bands[b].first >= q->bands[b].width)) b++;
         if (b == f->n_bands) continue; /* in no band */
         f->column[f->p] = j;
         f->band_of[f->p++] = b;
     }
+    free(constant);
     return 0;
 }
 
@@ -47,16 +81,33 @@ static int check_finite(const fold_features *f, const nested_problem *q, err *e)
     return 0;
 }
 
+/* x [rows×p] less mean; sum [p]: squares of the first n rows, in order of rows. */
+HOT static void subtract_and_square(double *x, size_t rows, size_t n, size_t p, const double *mean, double *sum)
+{
+    for (size_t i = 0; i < rows; i++) {
+        double *row = x + i * p;
+        for (size_t j = 0; j < p; j++) row[j] -= mean[j];
+        for (size_t j = 0; j < p && i < n; j++) sum[j] += row[j] * row[j];
+    }
+}
+
+HOT static void multiply_columns(double *x, size_t rows, size_t p, const double *by)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < p; j++) x[i * p + j] *= by[j];
+}
+
 /* Centre on the training rows, divide by their sd when asked (else the inner folds' centring would do alone). */
 static int standardise(fold_features *f, const nested_problem *q, err *e)
 {
     size_t rows = f->n + f->t, *width = mem_new(f->n_bands, sizeof *width, e);
     f->x = mem_new(rows * f->p, sizeof *f->x, e);
     f->scale = mem_new(f->p, sizeof *f->scale, e);
-    double *mean = mem_new(f->p, sizeof *mean, e);
-    if (!width || !f->x || !f->scale || !mean) {
+    double *mean = mem_new(f->p, sizeof *mean, e), *factor_of = mem_new(f->p, sizeof *factor_of, e);
+    if (!width || !f->x || !f->scale || !mean || !factor_of) {
         free(width);
         free(mean);
+        free(factor_of);
         return -1;
     }
     for (size_t i = 0; i < rows; i++) {
@@ -65,14 +116,13 @@ static int standardise(fold_features *f, const nested_problem *q, err *e)
     }
     column_means(mean, f->x, f->n, f->p);
     for (size_t j = 0; j < f->p; j++) width[f->band_of[j]]++;
+    subtract_and_square(f->x, rows, f->n, f->p, mean, factor_of);
     for (size_t j = 0; j < f->p; j++) {
-        double sum = 0, factor_j;
-        for (size_t i = 0; i < rows; i++) f->x[i * f->p + j] -= mean[j];
-        for (size_t i = 0; i < f->n; i++) sum += f->x[i * f->p + j] * f->x[i * f->p + j];
         f->scale[j] = q->divide_by_width ? 1 / sqrt((double)width[f->band_of[j]]) : 1;
-        factor_j = f->scale[j] / (q->standardise ? sqrt(sum / (double)f->n) : 1);
-        for (size_t i = 0; i < rows; i++) f->x[i * f->p + j] *= factor_j;
+        factor_of[j] = f->scale[j] / (q->standardise ? sqrt(factor_of[j] / (double)f->n) : 1);
     }
+    multiply_columns(f->x, rows, f->p, factor_of);
+    free(factor_of);
     free(width);
     free(mean);
     return 0;

@@ -79,7 +79,6 @@ static int work_space(work *w, err *e)
     w->n_candidates = w->f->n_bands > 1 ? q->n_gammas : 1;
     w->blocks = (q->v + BLOCK - 1) / BLOCK;
     if (size_mul(q->n_alphas, q->v, &cells, e) || inner_set_new(&w->inner, w->f, q, e)) return -1;
-    w->inner->test_apply = w->inner->by_inverse && w->n_candidates == 1 && !w->out->share && !w->out->weight;
     w->screened = q->v >= SCREEN_FROM && q->by == INNER_FOLDS && !q->alpha_shared && !q->exhaustive && !q->himalaya && !w->out->inner &&
                   w->inner->smallest_alpha > 0;
     w->c.alpha = mem_new(q->v, sizeof(size_t), e);
@@ -95,7 +94,6 @@ static int work_space(work *w, err *e)
 
 static void work_free(work *w)
 {
-    inner_operators_free(w->kept, w->inner ? w->inner->count : 0);
     fold_features_free(w->f);
     inner_set_free(w->inner);
     free(w->c.alpha);
@@ -148,13 +146,9 @@ static int candidate(work *w, size_t g, err *e)
         if (inner_operators_new(&o, w->f, w->inner, w->q, gamma_row(w, g), e)) return -1;
         if (w->screened ? select_screened(w, o, g, e) : select_exact(w, o, NULL, g, e)) goto done;
     }
-    if (w->n_candidates == 1 && o && o->test) {
-        w->kept = o;
-        o = NULL;
-    }
     status = 0;
 done:
-    inner_operators_free(o, w->inner->count);
+    inner_operators_free(o, w->inner, w->q->n_alphas);
     return status;
 }
 
@@ -165,6 +159,7 @@ static int select_all(work *w, err *e)
     bool nothing = (q->by == INNER_FOLDS && !w->inner->count) ||
                    (w->n_candidates == 1 && q->n_alphas == 1 && !w->out->inner && !w->out->inner_best);
     for (size_t j = 0; j < q->v && nothing; j++) w->c.best[j] = NAN;
+    if (!nothing && w->screened && w->inner->by_inverse) return select_inverse(w, e);
     for (size_t g = 0; g < w->n_candidates && !nothing; g++)
         if (candidate(w, g, e)) return w->n_candidates > 1 ? err_while(e, "scoring candidate %zu of gamma", g + 1) : -1;
     return 0;

@@ -17,7 +17,6 @@ typedef struct {
     choice c;
     double *sum;         /* [A×v] scores of one candidate, where all are wanted at once */
     int32_t *nans;       /* [A×v] */
-    inner_operators *kept; /* of the only candidate, for the refit */
 } work;
 
 /* A block of responses: rows of the features, centred on the training rows. */
@@ -45,6 +44,8 @@ void take(choice *c, size_t j, size_t g, size_t alpha, double best, select_by se
 int select_exact(work *w, const inner_operators *o, const factor *whole, size_t g, err *e);
 /* The same choice by screening in fp32. */
 int select_screened(work *w, const inner_operators *o, size_t g, err *e);
+/* The same choice among all candidates by inverses, screened. */
+int select_inverse(work *w, err *e);
 /* Fits candidate g on all training rows for the responses that chose it, and writes what is wanted. */
 int refit_candidate(work *w, size_t g, err *e);
 /* The held fits whose response chose candidate g (held.c). */

@@ -18,8 +18,8 @@ void inner_set_free(inner_set *s)
 {
     if (!s) return;
     for (size_t k = 0; s->fold && k < s->count; k++) {
-        free(s->fold[k].train);
-        free(s->fold[k].valid);
+        size_t *owned[] = { s->fold[k].train, s->fold[k].valid, s->fold[k].out, s->fold[k].place };
+        for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     }
     free(s->fold);
     free(s);
@@ -38,11 +38,17 @@ int inner_set_new(inner_set **out, const fold_features *f, const nested_problem 
         inner_rows *r = &s->fold[k];
         r->train = mem_new(f->n + 1, sizeof *r->train, e);
         r->valid = mem_new(f->n + 1, sizeof *r->valid, e);
-        if (!r->train || !r->valid) goto failed;
+        r->out = mem_new(f->n + 1, sizeof *r->out, e);
+        r->place = mem_new(f->n + 1, sizeof *r->place, e);
+        if (!r->train || !r->valid || !r->out || !r->place) goto failed;
         for (size_t i = 0; i < f->n; i++) {
             size_t at = k * q->n + f->train_row[i];
             if (q->inner->train[at]) r->train[r->n++] = i;
-            if (q->inner->test[at]) r->valid[r->m++] = i;
+            if (q->inner->test[at]) {
+                r->place[r->m] = r->left;
+                r->valid[r->m++] = i;
+            }
+            if (!q->inner->train[at]) r->out[r->left++] = i;
         }
         if (r->n < 2 || r->m < 1) {
             err_set(e, ERR_INPUT, "inner fold %zu has %zu training and %zu validation rows", k + 1, r->n, r->m);
@@ -63,18 +69,17 @@ failed:
     return -1;
 }
 
-void inner_operators_free(inner_operators *o, size_t count)
+void inner_operators_free(inner_operators *o, const inner_set *s, size_t n_alphas)
 {
     if (!o) return;
-    for (size_t k = 0; k < count; k++) {
+    for (size_t k = 0; k < s->count; k++) {
         if (o->fold) factor_free(o->fold[k]);
         if (o->shrink) free(o->shrink[k]);
-        if (o->apply) free(o->apply[k]);
     }
+    for (size_t a = 0; o->inverse && a < n_alphas; a++) left_out_free(o->inverse[a], s->count);
     free(o->shrink);
-    free(o->test);
     free(o->fold);
-    free(o->apply);
+    free(o->inverse);
     free(o);
 }
 
@@ -113,6 +118,16 @@ static int decompose(inner_operators *o, const fold_features *f, const inner_set
 
 /* ---- an inverse an alpha ---- */
 
+HOT static void add_row(double *sum, const double *row, size_t n)
+{
+    for (size_t j = 0; j < n; j++) sum[j] += row[j];
+}
+
+HOT static void subtract_row(double *row, const double *sums, double times, size_t n)
+{
+    for (size_t j = 0; j < n; j++) row[j] -= times * sums[j];
+}
+
 /* g [n×n] = G~ of the kernel k (already weighted, centred or not: the intercept is free). */
 static int inverse_free_intercept(double *g, const double *k, size_t n, double alpha, double *sums, err *e)
 {
@@ -120,83 +135,76 @@ static int inverse_free_intercept(double *g, const double *k, size_t n, double a
     memcpy(g, k, n * n * sizeof *g);
     for (size_t i = 0; i < n; i++) g[i * n + i] += alpha;
     if (inverse_positive(n, g, e)) return -1;
-    for (size_t i = 0; i < n; i++) {
-        double sum = 0;
-        for (size_t j = 0; j < n; j++) sum += g[i * n + j];
-        total += sums[i] = sum;
-    }
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++) g[i * n + j] -= sums[i] * sums[j] / total;
+    memset(sums, 0, n * sizeof *sums);
+    for (size_t i = 0; i < n; i++) add_row(sums, g + i * n, n); /* symmetric: columns for rows */
+    for (size_t i = 0; i < n; i++) total += sums[i];
+    for (size_t i = 0; i < n; i++) subtract_row(g + i * n, sums, sums[i] / total, n);
     return 0;
 }
 
-/* apply [m×n_T] = -(G~_RR)^-1 G~_RT, rows of the validation set alone; R are all rows that the fold leaves out. */
-static int leave_out(double *apply, const double *g, size_t n, const inner_rows *r, err *e)
+void left_out_free(left_out *l, size_t count)
 {
-    int status = -1;
-    size_t left = n - r->n, at = 0;
-    size_t *out = mem_new(left + 1, sizeof *out, e);
-    uint8_t *in = mem_new(n, 1, e);
-    double *own = mem_new(left * left, sizeof *own, e), *rest = mem_new(left * r->n, sizeof *rest, e);
-    if (!out || !in || !own || !rest) goto done;
-    for (size_t i = 0; i < r->n; i++) in[r->train[i]] = 1;
-    for (size_t i = 0; i < n; i++)
-        if (!in[i]) out[at++] = i;
-    for (size_t i = 0; i < left; i++) {
-        for (size_t j = 0; j < left; j++) own[i * left + j] = g[out[i] * n + out[j]];
-        for (size_t j = 0; j < r->n; j++) rest[i * r->n + j] = -g[out[i] * n + r->train[j]];
+    if (!l) return;
+    for (size_t k = 0; k < count; k++) {
+        if (l->rest) free(l->rest[k]);
+        if (l->root) free(l->root[k]);
     }
-    if (solve_positive(left, own, r->n, rest, e)) goto done;
-    at = 0;
-    for (size_t i = 0; i < r->m; i++) {
-        while (out[at] != r->valid[i]) at++; /* both rise */
-        memcpy(apply + i * r->n, rest + at * r->n, r->n * sizeof *apply);
-    }
-    status = 0;
-done:
-    free(out);
-    free(in);
-    free(own);
-    free(rest);
-    return status;
+    free(l->rest);
+    free(l->root);
+    free(l);
 }
 
-static int invert_alpha(inner_operators *o, const double *kernel, const double *cross, const fold_features *f, const inner_set *s,
-                        double alpha, size_t number, err *e)
+int left_out_new(left_out **out, const inner_set *s, err *e)
 {
-    size_t n = f->n;
-    int status = -1;
-    double *g = mem_new(n * n, sizeof *g, e), *sums = mem_new(n, sizeof *sums, e);
-    if (!g || !sums || inverse_free_intercept(g, kernel, n, alpha, sums, e)) goto done;
-    for (size_t k = 0; k < s->count; k++)
-        if (leave_out(o->apply[k] + number * s->fold[k].m * s->fold[k].n, g, n, &s->fold[k], e)) goto done;
-    if (o->test) gemm_f8(false, false, f->t, n, n, 1, cross, n, g, n, 0, o->test + number * f->t * n, n);
-    status = 0;
-done:
-    free(g);
-    free(sums);
-    return status;
+    left_out *l = mem_new(1, sizeof *l, e);
+    *out = NULL;
+    if (!l) return -1;
+    l->rest = mem_new(s->count + 1, sizeof *l->rest, e);
+    l->root = mem_new(s->count + 1, sizeof *l->root, e);
+    for (size_t k = 0; k < s->count && l->rest && l->root; k++) {
+        const inner_rows *r = &s->fold[k];
+        l->rest[k] = mem_new(r->left * r->n, sizeof **l->rest, e);
+        l->root[k] = mem_new(r->left * r->left, sizeof **l->root, e);
+        if (!l->rest[k] || !l->root[k]) goto failed;
+    }
+    if (!l->rest || !l->root) goto failed;
+    *out = l;
+    return 0;
+failed:
+    left_out_free(l, s->count);
+    return -1;
+}
+
+static int leave_out(double *rest, double *root, const double *g, size_t n, const inner_rows *r, err *e)
+{
+    for (size_t i = 0; i < r->left; i++) {
+        const double *row = g + r->out[i] * n;
+        for (size_t j = 0; j < r->left; j++) root[i * r->left + j] = row[r->out[j]];
+        for (size_t j = 0; j < r->n; j++) rest[i * r->n + j] = -row[r->train[j]];
+    }
+    return cholesky(r->left, root, e);
+}
+
+int left_out_set(left_out *l, const double *kernel, size_t n, double alpha, const inner_set *s, double *space, err *e)
+{
+    int status = inverse_free_intercept(space, kernel, n, alpha, space + n * n, e);
+    for (size_t k = 0; k < s->count && !status; k++) status = leave_out(l->rest[k], l->root[k], space, n, &s->fold[k], e);
+    return status ? err_while(e, "inverting the kernel at alpha %g", alpha) : 0;
 }
 
 static int invert(inner_operators *o, const fold_features *f, const inner_set *s, const nested_problem *q, const double *gamma, err *e)
 {
     int failed = 0, status = -1;
-    size_t n = f->n;
-    size_t *all = mem_new(n + f->t, sizeof *all, e);
-    double *kernel = mem_new(n * n, sizeof *kernel, e), *mean = mem_new(n, sizeof *mean, e);
-    double *cross = s->test_apply ? mem_new(f->t * n, sizeof *cross, e) : NULL;
-    if (!(o->apply = mem_new(s->count + 1, sizeof *o->apply, e)) || !all || !kernel || !mean || (s->test_apply && !cross)) goto done;
-    if (s->test_apply && !(o->test = mem_new(q->n_alphas * f->t * n, sizeof(double), e))) goto done;
-    for (size_t k = 0; k < s->count; k++)
-        if (!(o->apply[k] = mem_new(q->n_alphas * s->fold[k].m * s->fold[k].n, sizeof(double), e))) goto done;
-    for (size_t i = 0; i < n + f->t; i++) all[i] = i;
-    factor_plan plan = { .gamma = gamma, .train = all, .predict = all + n, .n = n, .m = cross ? f->t : 0 };
-    centred_kernel(kernel, cross, f, &plan, SIZE_MAX, mean);
+    double *kernel = NULL;
+    if (!(o->inverse = mem_new(q->n_alphas + 1, sizeof *o->inverse, e)) || whole_kernel(&kernel, f, gamma, e)) return -1;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
     for (size_t a = 0; a < q->n_alphas; a++) {
         err own = { 0 };
-        if (!invert_alpha(o, kernel, cross, f, s, q->alphas[a], a, &own)) continue;
-        err_while(&own, "inverting the kernel at alpha %g", q->alphas[a]);
+        double *space = mem_new(f->n * f->n + f->n, sizeof *space, &own);
+        int bad = !space || left_out_new(&o->inverse[a], s, &own) ||
+                  left_out_set(o->inverse[a], kernel, f->n, q->alphas[a], s, space, &own);
+        free(space);
+        if (!bad) continue;
 #pragma omp critical(broca_operator)
         {
             if (!failed) *e = own;
@@ -204,11 +212,7 @@ static int invert(inner_operators *o, const fold_features *f, const inner_set *s
         }
     }
     status = failed ? -1 : 0;
-done:
-    free(all);
     free(kernel);
-    free(cross);
-    free(mean);
     return status;
 }
 
@@ -219,7 +223,7 @@ int inner_operators_new(inner_operators **out, const fold_features *f, const inn
     *out = NULL;
     if (!o) return -1;
     if (s->by_inverse ? invert(o, f, s, q, gamma, e) : decompose(o, f, s, q, gamma, e)) {
-        inner_operators_free(o, s->count);
+        inner_operators_free(o, s, q->n_alphas);
         return -1;
     }
     *out = o;

@@ -29,7 +29,7 @@ void bf16_round(uint16_t *out, const float *x, size_t n)
 #include <oneapi/dnnl/dnnl.h>
 
 struct packed {
-    size_t m, n, k;
+    size_t m, stride, n, k;
     packed_kind kind;
     void *b;                           /* packed */
     dnnl_primitive_t product;
@@ -72,13 +72,13 @@ const char *packed_name(void)
 
 static int make_product(packed *p, err *e)
 {
-    dnnl_dims_t x = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->k }, b = { (dnnl_dim_t)p->k, (dnnl_dim_t)p->n }, y = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->n };
+    dnnl_dims_t x = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->k }, apart = { (dnnl_dim_t)p->stride, 1 }, b = { (dnnl_dim_t)p->k, (dnnl_dim_t)p->n }, y = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->n };
     dnnl_data_type_t type = p->kind == PACKED_BF16 ? dnnl_bf16 : dnnl_f32;
     dnnl_memory_desc_t any;
     dnnl_matmul_desc_t matmul;
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_primitive_desc_t plan = NULL;
-    dnnl_status_t s = dnnl_memory_desc_init_by_tag(&p->x_form, 2, x, type, dnnl_ab);
+    dnnl_status_t s = dnnl_memory_desc_init_by_strides(&p->x_form, 2, x, type, apart);
     if (!s) s = dnnl_memory_desc_init_by_tag(&any, 2, b, type, dnnl_format_tag_any);
     if (!s) s = dnnl_memory_desc_init_by_tag(&p->y_form, 2, y, dnnl_f32, dnnl_ab);
     if (!s) s = dnnl_matmul_desc_init(&matmul, &p->x_form, &any, NULL, &p->y_form);
@@ -138,12 +138,13 @@ static int pack(packed *p, const float *b, err *e)
     return failed(s, "packing", e);
 }
 
-int packed_new(packed **out, packed_kind kind, size_t m, const float *b, size_t n, size_t k, err *e)
+int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, const float *b, size_t n, size_t k, err *e)
 {
     *out = NULL;
     packed *p = mem_new(1, sizeof *p, e);
     if (!p) return -1;
     p->m = m;
+    p->stride = stride;
     p->n = n;
     p->k = k;
     p->kind = kind;
@@ -190,7 +191,7 @@ void packed_free(packed *p)
 #else
 
 struct packed {
-    size_t m, n, k;
+    size_t m, stride, n, k;
     float *b; /* [n×k] */
 };
 
@@ -204,13 +205,14 @@ bool packed_has(packed_kind kind)
     return kind == PACKED_F4;
 }
 
-int packed_new(packed **out, packed_kind kind, size_t m, const float *b, size_t n, size_t k, err *e)
+int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, const float *b, size_t n, size_t k, err *e)
 {
     *out = NULL;
     if (kind != PACKED_F4) return err_set(e, ERR_USAGE, "bf16 needs a build with oneDNN 2");
     packed *p = mem_new(1, sizeof *p, e);
     if (!p) return -1;
     p->m = m;
+    p->stride = stride;
     p->n = n;
     p->k = k;
     if (!(p->b = mem_copy(b, n * k * sizeof *b, e))) {
@@ -224,7 +226,7 @@ int packed_new(packed **out, packed_kind kind, size_t m, const float *b, size_t 
 int packed_product(const packed *p, const void *x, float *y, err *e)
 {
     (void)e;
-    gemm_f4(false, true, p->m, p->n, p->k, 1, x, p->k, p->b, p->k, 0, y, p->n);
+    gemm_f4(false, true, p->m, p->n, p->k, 1, x, p->stride, p->b, p->k, 0, y, p->n);
     return 0;
 }
 

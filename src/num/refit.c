@@ -3,7 +3,8 @@
  * shares are wanted, weights, scores. Three ways:
  * - by a decomposition, which serves any alpha: few responses, bands, weights;
  * - by an operator [t×n] an alpha that was chosen: many responses;
- * - by a Cholesky factor an alpha that was chosen, for large kernels: c = (K + alpha I)^-1 y, prediction = cross kernel · c.
+ * - by a Cholesky factor an alpha that was chosen, for large kernels: c = (K + alpha I)^-1 y, prediction = cross kernel · c; where
+ *   more responses than test rows chose it, an operator cross kernel · (K + alpha I)^-1.
  * In the last two, responses of one alpha are worked together. */
 #include "nested.h"
 
@@ -18,7 +19,6 @@ typedef struct {
     bool weights;
     factor *f;
     double **apply;           /* [A] [t×n], NULL where nothing chose the alpha */
-    const double *test;       /* [A][t×n] that came with the inverses, borrowed */
     double **root;            /* [A] Cholesky factors [n×n] */
     double *cross;            /* [n_parts][t×n] centred cross kernels */
 } refit;
@@ -46,38 +46,70 @@ static void refit_free(refit *x, size_t n_alphas)
 
 /* ---- operators ---- */
 
-static int each_alpha(refit *x, const work *w, const uint8_t *used, const double *kernel, err *e)
+/* apply [t×n] = cross · (K + alpha I)^-1 from the Cholesky factor. */
+static int operator_by_root(double **apply, const double *root, const double *cross, size_t t, size_t n, err *e)
+{
+    enum { SIDE = 32 };
+    double *turned = mem_new(t * n + 1, sizeof *turned, e);
+    if (!turned || !(*apply = mem_new(t * n + 1, sizeof **apply, e))) {
+        free(turned);
+        return -1;
+    }
+    for (size_t i = 0; i < t; i++)
+        for (size_t j = 0; j < n; j++) turned[j * t + i] = cross[i * n + j];
+    cholesky_solve(n, root, t, turned);
+    for (size_t j0 = 0; j0 < n; j0 += SIDE)
+        for (size_t i = 0; i < t; i++)
+            for (size_t j = j0; j < j0 + SIDE && j < n; j++) (*apply)[i * n + j] = turned[j * t + i];
+    free(turned);
+    return 0;
+}
+
+/* Factor of one alpha; an operator instead where more responses than test rows chose it. */
+static int root_of(refit *x, const work *w, size_t a, size_t used, const double *kernel, err *e)
+{
+    size_t n = x->n;
+    double *k = x->root[a] = mem_copy(kernel, n * n * sizeof *k, e);
+    for (size_t i = 0; k && i < n; i++) k[i * n + i] += w->q->alphas[a];
+    if (!k || cholesky(n, k, e)) return -1;
+    if (x->n_parts > 1 || used <= x->t) return 0;
+    int status = operator_by_root(&x->apply[a], k, x->cross, x->t, n, e);
+    free(x->root[a]);
+    x->root[a] = NULL;
+    return status;
+}
+
+static int operator_by_factor(refit *x, const work *w, size_t a, err *e)
+{
+    const factor *f = x->f;
+    double *scaled = mem_new(x->t * f->r + 1, sizeof *scaled, e);
+    x->apply[a] = mem_new(x->t * x->n + 1, sizeof *x->apply[a], e);
+    if (!scaled || !x->apply[a]) {
+        free(scaled);
+        return -1;
+    }
+    for (size_t k = 0; k < f->r; k++) {
+        double d = factor_shrink(f, k, w->q->alphas[a]);
+        for (size_t i = 0; i < x->t; i++) scaled[i * f->r + k] = f->apply[i * f->r + k] * d;
+    }
+    gemm_f8(false, true, x->t, x->n, f->r, 1, scaled, f->r, f->left, f->r, 0, x->apply[a], x->n);
+    free(scaled);
+    return 0;
+}
+
+static int each_alpha(refit *x, const work *w, const size_t *used, const double *kernel, err *e)
 {
     trouble t = { 0 };
-    const nested_problem *q = w->q;
-    size_t n = x->n;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
-    for (size_t a = 0; a < q->n_alphas; a++) {
+    for (size_t a = 0; a < w->q->n_alphas; a++) {
         err own = { 0 };
-        if (!used[a]) continue;
-        if (x->root) {
-            double *k = x->root[a] = mem_copy(kernel, n * n * sizeof *k, &own);
-            for (size_t i = 0; k && i < n; i++) k[i * n + i] += q->alphas[a];
-            if (!k || cholesky(n, k, &own)) trouble_note(&t, &own);
-            continue;
-        }
-        const factor *f = x->f;
-        double *scaled = mem_new(x->t * f->r + 1, sizeof *scaled, &own);
-        x->apply[a] = mem_new(x->t * n + 1, sizeof *x->apply[a], &own);
-        if (scaled && x->apply[a]) {
-            for (size_t k = 0; k < f->r; k++) {
-                double d = factor_shrink(f, k, q->alphas[a]);
-                for (size_t i = 0; i < x->t; i++) scaled[i * f->r + k] = f->apply[i * f->r + k] * d;
-            }
-            gemm_f8(false, true, x->t, n, f->r, 1, scaled, f->r, f->left, f->r, 0, x->apply[a], n);
-        } else trouble_note(&t, &own);
-        free(scaled);
+        if (used[a] && (x->root ? root_of(x, w, a, used[a], kernel, &own) : operator_by_factor(x, w, a, &own))) trouble_note(&t, &own);
     }
     if (t.failed) *e = t.first;
     return t.failed ? -1 : 0;
 }
 
-static int by_cholesky(refit *x, const work *w, const uint8_t *used, err *e)
+static int by_cholesky(refit *x, const work *w, const size_t *used, err *e)
 {
     int status = -1;
     const fold_features *f = w->f;
@@ -86,7 +118,8 @@ static int by_cholesky(refit *x, const work *w, const uint8_t *used, err *e)
     double *kernel = mem_new(n * n, sizeof *kernel, e), *mean = mem_new(n, sizeof *mean, e);
     x->cross = mem_new(x->n_parts * t * n + 1, sizeof *x->cross, e);
     x->root = mem_new(w->q->n_alphas + 1, sizeof *x->root, e);
-    if (!all || !kernel || !mean || !x->cross || !x->root) goto done;
+    x->apply = mem_new(w->q->n_alphas + 1, sizeof *x->apply, e);
+    if (!all || !kernel || !mean || !x->cross || !x->root || !x->apply) goto done;
     for (size_t i = 0; i < n + t; i++) all[i] = i;
     factor_plan plan = { .gamma = gamma_row(w, x->g), .train = all, .predict = all + n, .n = n, .m = t };
     for (size_t b = 0; b < x->n_parts && x->n_parts > 1; b++) centred_kernel(kernel, x->cross + b * t * n, f, &plan, b, mean);
@@ -100,7 +133,7 @@ done:
     return status;
 }
 
-static int by_factor(refit *x, const work *w, const uint8_t *used, err *e)
+static int by_factor(refit *x, const work *w, const size_t *used, err *e)
 {
     const fold_features *f = w->f;
     size_t *all = mem_new(f->n + f->t + 1, sizeof *all, e);
@@ -115,14 +148,10 @@ static int by_factor(refit *x, const work *w, const uint8_t *used, err *e)
     return x->apply ? each_alpha(x, w, used, NULL, e) : -1;
 }
 
-static int refit_new(refit *x, const work *w, size_t g, const uint8_t *used, err *e)
+static int refit_new(refit *x, const work *w, size_t g, const size_t *used, err *e)
 {
     *x = (refit){ .n = w->f->n, .t = w->f->t, .g = g, .n_parts = w->out->share && w->f->n_bands > 1 ? w->f->n_bands : 1,
                   .weights = w->out->weight != NULL };
-    if (w->kept && w->kept->test && x->n_parts == 1 && !x->weights) {
-        x->test = w->kept->test;
-        return 0;
-    }
     return w->inner->by_inverse && !x->weights ? by_cholesky(x, w, used, e) : by_factor(x, w, used, e);
 }
 
@@ -332,9 +361,9 @@ static void group_fit(const work *w, const refit *x, const chosen *c, size_t fir
     memset(y, 0, n * PANEL * sizeof *y);
     for (size_t j = first; j < last; j++)
         for (size_t i = 0; i < n; i++) y[i * width + j - first] = c->y[j * rows + i];
-    if (x->root) cholesky_solve(n, x->root[a], width, y);
+    if (x->root && x->root[a]) cholesky_solve(n, x->root[a], width, y);
     for (size_t b = 0; b < x->n_parts; b++) {
-        const double *apply = x->root ? x->cross + b * t * n : x->test ? x->test + a * t * n : x->apply[a];
+        const double *apply = x->root && x->root[a] ? x->cross + b * t * n : x->apply[a];
         gemm_f8(false, false, t, width, n, 1, apply, n, y, width, 0, parts + b * t * PANEL, PANEL);
     }
     for (size_t j = first; j < last; j++) {
@@ -387,10 +416,13 @@ int refit_candidate(work *w, size_t g, err *e)
     refit x = { 0 };
     bool any = false;
     int status = -1;
-    uint8_t *used = mem_new(w->q->n_alphas, 1, e);
+    size_t *used = mem_new(w->q->n_alphas, sizeof *used, e);
     if (!used) return -1;
     for (size_t j = 0; j < w->q->v; j++)
-        if (w->c.gamma[j] == (int32_t)g) used[w->c.alpha[j]] = any = true;
+        if (w->c.gamma[j] == (int32_t)g) {
+            used[w->c.alpha[j]]++;
+            any = true;
+        }
     if (!any) status = 0;
     else if (!refit_new(&x, w, g, used, e)) status = x.f && !x.apply ? fit_blocks(w, &x, e) : fit_by_alpha(w, &x, e);
     refit_free(&x, w->q->n_alphas);

@@ -62,32 +62,41 @@ void factor_free(factor *f);
 /* HKH [n×n] and the cross kernel [m×n] of one band, or of the sum weighted by gamma (SIZE_MAX), centred on the plan's
  * training rows; mean [n] is space. cross may be NULL with m = 0. */
 void centred_kernel(double *k, double *cross, const fold_features *f, const factor_plan *plan, size_t band_index, double *mean);
+/* That of all training rows: *out [n×n], the caller's. */
+int whole_kernel(double **out, const fold_features *f, const double *gamma, err *e);
 
 /* ---- exact operators of the inner folds of one candidate (operator.c) ---- */
 
 typedef struct {
-    size_t n, m;             /* training rows, validation rows */
+    size_t n, m, left;       /* training rows, validation rows, rows not trained on (validation rows and gaps) */
     size_t *train, *valid;   /* rows of the features */
+    size_t *out, *place;     /* [left] rows not trained on; [m] where among them the validation rows are */
 } inner_rows;
 typedef struct {
     size_t count;
     inner_rows *fold;
     double smallest_alpha;
-    bool test_apply;         /* the test rows' operators come with the inverses */
     bool by_inverse;         /* large kernels and few alphas: one inverse an alpha serves all inner folds */
 } inner_set;
 int inner_set_new(inner_set **out, const fold_features *f, const nested_problem *q, err *e);
 void inner_set_free(inner_set *s);
 
+/* One alpha by its inverse. Inner fold k predicts the rows R that it leaves out from its training rows T by -(G~_RR)^-1 (G~_RT y):
+ * rest [left×n] = -G~_RT, root [left×left] the Cholesky factor of G~_RR; y on the outer fold's centre. */
+typedef struct { double **rest, **root; } left_out;
+int left_out_new(left_out **out, const inner_set *s, err *e);
+/* space [n×n + n] is overwritten. */
+int left_out_set(left_out *l, const double *kernel, size_t n, double alpha, const inner_set *s, double *space, err *e);
+void left_out_free(left_out *l, size_t count);
+
 typedef struct {
     factor **fold;           /* [K], or NULL with by_inverse */
     double **shrink;         /* [K] d of each component and alpha [r×A] */
-    double **apply;          /* [K] with by_inverse: [A][m×n] prediction = apply · y on the outer fold's centre */
-    double *test;            /* [A][t×n] with by_inverse and a single candidate: the same for the test rows */
+    left_out **inverse;      /* [A] with by_inverse, else NULL */
 } inner_operators;
 int inner_operators_new(inner_operators **out, const fold_features *f, const inner_set *s, const nested_problem *q,
                         const double *gamma, err *e);
-void inner_operators_free(inner_operators *o, size_t count);
+void inner_operators_free(inner_operators *o, const inner_set *s, size_t n_alphas);
 
 /* ---- exact scores (exact.c) ---- */
 
@@ -100,11 +109,33 @@ void exact_space_free(exact_space *x);
 int exact_scores(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *y,
                  const score_pair *pair, size_t n, double *score, int32_t *n_nan, err *e);
 
-/* The same of up to PANEL columns y[c] [rows] for one alpha, by inverses. */
-void exact_columns(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *const *y,
-                   size_t n, size_t alpha, double *score, int32_t *n_nan);
+/* The same of up to PANEL columns y[c] [rows] for one alpha, by its inverse. */
+void exact_columns(exact_space *x, const inner_set *s, const left_out *l, select_by select, const double *const *y, size_t n,
+                   double *score, int32_t *n_nan);
 
-/* ---- fp32 screening (screen.c) ---- */
+/* ---- screening: a column of Y is a row here (rows.c) ---- */
+
+/* What an inner fold takes of a block of responses of unit variance. */
+typedef struct {
+    float *rows;                                  /* [BLOCK×(n+m)] training rows, then validation rows */
+    size_t n, m;
+    uint16_t *rounded;                            /* [BLOCK×n] bf16 of the training rows, or NULL */
+    float train_mean[BLOCK], valid_mean[BLOCK];
+    float about_train[BLOCK], about_valid[BLOCK]; /* sums of squares of validation rows about either mean */
+} fold_rows;
+/* y [rows×BLOCK] of outer training rows -> out [BLOCK×rows], each times scale. */
+void responses_as_rows(float *out, const double *y, size_t rows, const double *scale);
+int fold_rows_new(fold_rows *x, const inner_set *s, bool bf16, err *e);
+void fold_rows_free(fold_rows *x);
+void fold_rows_take(fold_rows *x, const inner_rows *r, const float *y, size_t rows, size_t width);
+/* Adds share of the fold to the scale of each column's rounding (window = tau · scale); unsure[j] where an exact score is
+ * needed whatever the value, because the column hardly varies in the fold. */
+void add_scale(float *scale, uint8_t *unsure, const fold_rows *x, select_by select, float share, size_t width);
+/* Adds share of the score of predictions p [width×m]; NaN where an exact score must say (a prediction that hardly varies).
+ * score has a stride. */
+void add_prediction_scores(float *score, size_t stride, const fold_rows *x, const float *p, select_by select, float share, size_t width);
+
+/* ---- fp32 screening by partial fractions (screen.c) ---- */
 
 typedef struct screen screen; /* of one inner fold */
 int screen_new(screen **out, const inner_set *s, const inner_operators *o, size_t k, const nested_problem *q, err *e);
@@ -112,10 +143,25 @@ void screen_free(screen *x);
 typedef struct screen_space screen_space;
 screen_space *screen_space_new(const inner_set *s, screen *const *screens, const nested_problem *q, err *e);
 void screen_space_free(screen_space *x);
-/* Scores [A×BLOCK] of all alphas, of responses with unit variance, and per column the scale of their rounding (window = tau ·
- * scale); unsure[j] where an exact score is needed whatever the value. y [rows×BLOCK] float. */
-void screen_scores(float *score, float *scale, uint8_t *unsure, screen_space *x, screen *const *screens, const inner_set *s,
-                   const nested_problem *q, const float *y);
+/* Scores [BLOCK×A] of all alphas of responses y [BLOCK×rows] of unit variance (NaN where an exact score must say), and of each
+ * response the scale of their rounding (window = tau · scale); unsure[j] where an exact score is needed whatever the value. */
+int screen_scores(float *score, float *scale, uint8_t *unsure, screen_space *x, screen *const *screens, const inner_set *s,
+                  const nested_problem *q, const float *y, size_t rows, err *e);
+
+/* ---- fp32 operators by inverses (mixed.c) ---- */
+
+/* One (gamma, alpha): an operator an inner fold, prediction of the validation rows = plain · y of the training rows. */
+typedef struct {
+    float **plain;  /* [K] [m×n], NULL where only the packed one is used */
+    packed **fast;  /* [K] bf16 where that is at hand, else fp32 */
+    double strain;  /* trace of the kernel over alpha, if it was inverted in fp32: what fp32 rounding grows with; else 0 */
+} quick;
+/* What making one needs, a thread's; l and f8 where fp64 has to. */
+typedef struct { float *g, *rest, *own, *operator; double *sums, *f8; left_out *l; } quick_space;
+int quick_space_new(quick_space *space, const inner_set *s, size_t n, err *e);
+void quick_space_free(quick_space *space, const inner_set *s);
+int quick_new(quick *q, quick_space *space, const inner_set *s, const double *kernel, size_t n, double alpha, packed_kind kind, err *e);
+void quick_free(quick *q, const inner_set *s);
 
 /* ---- the choice (choose.c) ---- */
 

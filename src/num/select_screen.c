@@ -1,370 +1,196 @@
 /* SPDX-License-Identifier: MIT */
-/* The choice by screening: every alpha scored in fp32, and again in fp64 wherever it comes near the best; fp64 alone decides.
- * Responses go in chunks: screened block by block, then the contenders of a chunk together. */
+/* The choice by decompositions, screened: a block of responses is scored in fp32 for every alpha, and again in fp64 wherever an
+ * alpha comes near the best; fp64 alone decides. */
 #include "nested.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 32 * BLOCK };
-
 /* Rounding of the screen is at most about 2e-6 (mse, r2) and 9e-6 (r) in units of a response's scale (tests/unit/test_screen.c
- * and the bench measure it); the window starts at this, and every chunk checks it against its own exact scores. */
+ * and the bench measure it); the window starts at this, and every block checks it against its own exact scores. */
 static const double least_window[] = { 5e-6, 5e-6, 1.5e-5 };
 
 typedef struct {
-    work *w;
-    const inner_operators *o;
-    screen **screens;
-    size_t g, first, width;        /* the candidate; columns of the chunk */
-    float *score, *scale;          /* [A×CHUNK], [CHUNK] */
-    uint8_t *unsure, *done;        /* [CHUNK], [A×CHUNK] scored in fp64 */
-    double *exact, *sd;            /* [A×CHUNK], [CHUNK] of the training rows */
-    int32_t *nans;                 /* [A×CHUNK] */
-    size_t *pair;                  /* [A×CHUNK] a·CHUNK + j of the pairs at hand */
-    size_t n_pairs;
-} chunk;
-
-static void chunk_free(chunk *c)
-{
-    void *owned[] = { c->score, c->scale, c->unsure, c->done, c->exact, c->sd, c->nans, c->pair };
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
-    for (size_t k = 0; c->screens && k < c->w->inner->count; k++) screen_free(c->screens[k]);
-    free(c->screens);
-}
-
-static int chunk_new(chunk *c, work *w, const inner_operators *o, size_t g, err *e)
-{
-    size_t cells = w->q->n_alphas * CHUNK;
-    *c = (chunk){ .w = w, .o = o, .g = g };
-    c->screens = mem_new(w->inner->count + 1, sizeof *c->screens, e);
-    c->score = mem_new(cells, sizeof *c->score, e);
-    c->scale = mem_new(CHUNK, sizeof *c->scale, e);
-    c->unsure = mem_new(CHUNK, 1, e);
-    c->done = mem_new(cells, 1, e);
-    c->exact = mem_new(cells, sizeof *c->exact, e);
-    c->sd = mem_new(CHUNK, sizeof *c->sd, e);
-    c->nans = mem_new(cells, sizeof *c->nans, e);
-    c->pair = mem_new(cells, sizeof *c->pair, e);
-    return c->screens && c->score && c->scale && c->unsure && c->done && c->exact && c->sd && c->nans && c->pair ? 0 : -1;
-}
-
-static int make_screens(chunk *c, err *e)
-{
-    trouble t = { 0 };
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
-    for (size_t k = 0; k < c->w->inner->count; k++) {
-        err own = { 0 };
-        if (screen_new(&c->screens[k], c->w->inner, c->o, k, c->w->q, &own)) trouble_note(&t, &own);
-    }
-    if (t.failed) *e = t.first;
-    return t.failed ? -1 : 0;
-}
-
-/* ---- fp32 ---- */
-
-HOT static void unit_variance(float *out, const double *y, size_t rows, const double *scale)
-{
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < BLOCK; j++) out[i * BLOCK + j] = (float)(y[i * BLOCK + j] * scale[j]);
-}
-
-static void screen_block(chunk *c, const block *b, float *y, float *score, screen_space *space)
-{
-    size_t A = c->w->q->n_alphas, at = b->first - c->first;
+    block b;
+    screen_space *space;
+    exact_space *exact_space;
+    float *y, *score;              /* [BLOCK×n] unit variance, [BLOCK×A] */
     float scale[BLOCK];
-    uint8_t unsure[BLOCK];
-    double inverse[BLOCK];
-    for (size_t j = 0; j < BLOCK; j++) inverse[j] = b->sd[j] > 0 ? 1 / b->sd[j] : 0;
-    unit_variance(y, b->y, c->w->f->n, inverse);
-    screen_scores(score, scale, unsure, space, c->screens, c->w->inner, c->w->q, y);
-    memcpy(c->scale + at, scale, b->width * sizeof *scale);
-    memcpy(c->unsure + at, unsure, b->width);
-    memcpy(c->sd + at, b->sd, b->width * sizeof *b->sd);
-    for (size_t a = 0; a < A; a++) memcpy(c->score + a * CHUNK + at, score + a * BLOCK, b->width * sizeof *score);
-}
+    uint8_t unsure[BLOCK], *done;  /* done [BLOCK×A]: scored in fp64 */
+    double *exact, *pair_score;    /* [BLOCK×A] */
+    score_pair *pair;              /* [BLOCK×A] to be scored */
+    int32_t *nans;                 /* [BLOCK×A] */
+    size_t n_pairs, screened, rescored, pairs;
+} screened_block;
 
-static int screen_chunk(chunk *c, err *e)
+static void screened_free(screened_block *s)
 {
-    trouble t = { 0 };
-    size_t blocks = (c->width + BLOCK - 1) / BLOCK, first = c->first / BLOCK;
-#pragma omp parallel num_threads(threads_count())
-    {
-        err own = { 0 };
-        block b;
-        screen_space *space = screen_space_new(c->w->inner, c->screens, c->w->q, &own);
-        float *y = mem_new(c->w->f->n * BLOCK, sizeof *y, &own), *score = mem_new(c->w->q->n_alphas * BLOCK, sizeof *score, &own);
-        int bad = block_space(&b, c->w, &own) || !space || !y || !score;
-#pragma omp for schedule(dynamic, 1)
-        for (size_t k = 0; k < blocks; k++) {
-            if (bad || in_trouble(&t)) continue;
-            if (interrupted()) bad = err_set(&own, ERR_INTERRUPTED, "interrupted");
-            else if (!(bad = block_load(&b, c->w, first + k, &own))) screen_block(c, &b, y, score, space);
-        }
-        if (bad) trouble_note(&t, &own);
-        block_free(&b);
-        screen_space_free(space);
-        free(y);
-        free(score);
-    }
-    if (t.failed) *e = t.first;
-    return t.failed ? -1 : 0;
+    block_free(&s->b);
+    screen_space_free(s->space);
+    exact_space_free(s->exact_space);
+    void *owned[] = { s->y, s->score, s->done, s->exact, s->pair_score, s->pair, s->nans };
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 }
 
-/* ---- which are scored again ---- */
+static int screened_new(screened_block *s, const work *w, screen *const *screens, err *e)
+{
+    size_t cells = w->q->n_alphas * BLOCK;
+    memset(s, 0, sizeof *s);
+    if (block_space(&s->b, w, e)) return -1;
+    s->space = screen_space_new(w->inner, screens, w->q, e);
+    s->exact_space = exact_space_new(w->inner, e);
+    s->y = mem_new(w->f->n * BLOCK, sizeof *s->y, e);
+    s->score = mem_new(cells, sizeof *s->score, e);
+    s->done = mem_new(cells, 1, e);
+    s->exact = mem_new(cells, sizeof *s->exact, e);
+    s->pair_score = mem_new(cells, sizeof *s->pair_score, e);
+    s->pair = mem_new(cells, sizeof *s->pair, e);
+    s->nans = mem_new(cells, sizeof *s->nans, e);
+    return s->space && s->exact_space && s->y && s->score && s->done && s->exact && s->pair_score && s->pair && s->nans ? 0 : -1;
+}
 
 /* An exact score in the units of the screen, where responses have unit variance. */
-static double in_units(const chunk *c, size_t j, double score)
+static double in_units(const work *w, double sd, double score)
 {
-    return c->w->q->select == SELECT_MSE ? score / (c->sd[j] * c->sd[j]) : score;
+    return w->q->select == SELECT_MSE ? score / (sd * sd) : score;
 }
 
 /* Pairs of column j within the window of its best. A lone best of the only candidate needs no exact score; several candidates
  * are compared by exact ones. */
-static void contenders(chunk *c, size_t j, double window)
+static void list_column(screened_block *s, const work *w, size_t g, size_t j, double window)
 {
-    size_t A = c->w->q->n_alphas, count = 0;
-    double best = -INFINITY, least;
-    for (size_t a = 0; a < A; a++) best = fmax(best, (double)c->score[a * CHUNK + j]);
-    least = best - window * (double)c->scale[j];
-    if (c->g && !isnan(c->w->c.best[c->first + j]) && !c->unsure[j]) {
-        double so_far = in_units(c, j, c->w->c.best[c->first + j]);
-        double reach = so_far - window * (double)c->scale[j]; /* below, an alpha cannot beat the best so far */
-        if (best < reach) return;
+    size_t A = w->q->n_alphas, count = 0, odd = 0;
+    const float *score = s->score + j * A;
+    double best = -INFINITY, least, scale = (double)s->scale[j];
+    bool all = s->unsure[j];
+    for (size_t a = 0; a < A; a++) {
+        best = fmax(best, (double)score[a]);
+        odd += isnan(score[a]) != 0;
+    }
+    least = best - window * scale;
+    if (g && !isnan(w->c.best[s->b.first + j]) && !all) {
+        double reach = in_units(w, s->b.sd[j], w->c.best[s->b.first + j]) - window * scale; /* below, it cannot beat the best so far */
+        if (best < reach && !odd) return;
         least = fmax(least, reach);
     }
-    for (size_t a = 0; a < A; a++) count += (double)c->score[a * CHUNK + j] >= least;
-    if (count == 1 && c->w->n_candidates == 1 && !c->unsure[j]) return;
-    for (size_t a = 0; a < A; a++) {
-        size_t at = a * CHUNK + j;
-        if ((c->unsure[j] || (double)c->score[at] >= least) && !c->done[at]) c->pair[c->n_pairs++] = at;
-    }
+    for (size_t a = 0; a < A; a++) count += (double)score[a] >= least;
+    if (count == 1 && w->n_candidates == 1 && !all && !odd) return;
+    for (size_t a = 0; a < A; a++)
+        if ((all || isnan(score[a]) || (double)score[a] >= least) && !s->done[j * A + a])
+            s->pair[s->n_pairs++] = (score_pair){ (uint16_t)j, (uint16_t)a };
 }
-
-static int by_alpha(const void *a, const void *b)
-{
-    size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* All alphas of the first column show the rounding of the screen; the rest by the window. Sorted by alpha, then column. */
-static void list_pairs(chunk *c, double window, bool probe)
-{
-    c->n_pairs = 0;
-    for (size_t a = 0; a < c->w->q->n_alphas && probe; a++) c->pair[c->n_pairs++] = a * CHUNK;
-    for (size_t j = probe; j < c->width; j++) contenders(c, j, window);
-    qsort(c->pair, c->n_pairs, sizeof *c->pair, by_alpha);
-}
-
-/* ---- fp64 by decompositions: blocks ---- */
-
-static int exact_block(chunk *c, const block *b, exact_space *x, err *e)
-{
-    size_t A = c->w->q->n_alphas, at = b->first - c->first, n = 0;
-    score_pair *pair = mem_new(A * BLOCK, sizeof *pair, e);
-    double *score = mem_new(A * BLOCK, sizeof *score, e);
-    int32_t *nans = mem_new(A * BLOCK, sizeof *nans, e);
-    int status = -1;
-    if (!pair || !score || !nans) goto done;
-    for (size_t j = 0; j < b->width; j++)
-        for (size_t a = 0; a < A; a++)
-            if (c->done[a * CHUNK + at + j] == 2) pair[n++] = (score_pair){ (uint16_t)j, (uint16_t)a };
-    if (exact_scores(x, c->w->inner, c->o, c->w->q, b->y, pair, n, score, nans, e)) goto done;
-    for (size_t i = 0; i < n; i++) {
-        size_t cell = pair[i].alpha * CHUNK + at + pair[i].column;
-        c->exact[cell] = score[i];
-        c->nans[cell] = nans[i];
-    }
-    status = 0;
-done:
-    free(pair);
-    free(score);
-    free(nans);
-    return status;
-}
-
-static int exact_blocks(chunk *c, err *e)
-{
-    trouble t = { 0 };
-    size_t blocks = (c->width + BLOCK - 1) / BLOCK, first = c->first / BLOCK;
-    uint8_t wanted[CHUNK / BLOCK] = { 0 };
-    for (size_t i = 0; i < c->n_pairs; i++) {
-        c->done[c->pair[i]] = 2; /* asked for */
-        wanted[c->pair[i] % CHUNK / BLOCK] = 1;
-    }
-#pragma omp parallel num_threads(threads_count())
-    {
-        err own = { 0 };
-        block b;
-        exact_space *x = exact_space_new(c->w->inner, &own);
-        int bad = block_space(&b, c->w, &own) || !x;
-#pragma omp for schedule(dynamic, 1)
-        for (size_t k = 0; k < blocks; k++) {
-            if (bad || in_trouble(&t) || !wanted[k]) continue;
-            bad = block_load(&b, c->w, first + k, &own) || exact_block(c, &b, x, &own);
-        }
-        if (bad) trouble_note(&t, &own);
-        block_free(&b);
-        exact_space_free(x);
-    }
-    if (t.failed) *e = t.first;
-    return t.failed ? -1 : 0;
-}
-
-/* ---- fp64 by inverses: an operator an alpha, columns of the whole chunk together ---- */
-
-typedef struct {
-    double *y;       /* [n_columns][n] */
-    size_t *of;      /* [CHUNK] place of a column, SIZE_MAX where none is */
-} columns;
-
-static int gather_columns(columns *g, chunk *c, err *e)
-{
-    trouble t = { 0 };
-    size_t n = c->w->f->n, count = 0, blocks = (c->width + BLOCK - 1) / BLOCK, first = c->first / BLOCK;
-    g->of = mem_new(CHUNK, sizeof *g->of, e);
-    if (!g->of) return -1;
-    for (size_t j = 0; j < CHUNK; j++) g->of[j] = SIZE_MAX;
-    for (size_t i = 0; i < c->n_pairs; i++) g->of[c->pair[i] % CHUNK] = 0;
-    for (size_t j = 0; j < c->width; j++)
-        if (g->of[j] != SIZE_MAX) g->of[j] = count++;
-    if (!(g->y = mem_new(count * n + 1, sizeof *g->y, e))) return -1;
-#pragma omp parallel num_threads(threads_count())
-    {
-        err own = { 0 };
-        block b;
-        int bad = block_space(&b, c->w, &own);
-#pragma omp for schedule(dynamic, 1)
-        for (size_t k = 0; k < blocks; k++) {
-            bool any = false;
-            for (size_t j = k * BLOCK; j < (k + 1) * BLOCK; j++) any = any || g->of[j] != SIZE_MAX;
-            if (bad || !any || (bad = block_load(&b, c->w, first + k, &own))) continue;
-            for (size_t j = 0; j < b.width; j++) {
-                size_t place = g->of[k * BLOCK + j];
-                for (size_t i = 0; place != SIZE_MAX && i < n; i++) g->y[place * n + i] = b.y[i * BLOCK + j];
-            }
-        }
-        if (bad) trouble_note(&t, &own);
-        block_free(&b);
-    }
-    if (t.failed) *e = t.first;
-    return t.failed ? -1 : 0;
-}
-
-/* Pairs [first, last) of one alpha, at most PANEL. */
-static void exact_group(chunk *c, const columns *g, exact_space *x, size_t first, size_t last)
-{
-    const double *y[PANEL];
-    double score[PANEL];
-    int32_t nans[PANEL];
-    for (size_t i = first; i < last; i++) y[i - first] = g->y + g->of[c->pair[i] % CHUNK] * c->w->f->n;
-    exact_columns(x, c->w->inner, c->o, c->w->q, y, last - first, c->pair[first] / CHUNK, score, nans);
-    for (size_t i = first; i < last; i++) {
-        c->exact[c->pair[i]] = score[i - first];
-        c->nans[c->pair[i]] = nans[i - first];
-    }
-}
-
-static int exact_by_alpha(chunk *c, err *e)
-{
-    trouble t = { 0 };
-    columns g = { 0 };
-    size_t n = 0, *begin = mem_new(c->n_pairs + 1, sizeof *begin, e);
-    int status = -1;
-    if (!begin || gather_columns(&g, c, e)) goto done;
-    for (size_t i = 0; i < c->n_pairs; i++)
-        if (!n || c->pair[i] / CHUNK != c->pair[begin[n - 1]] / CHUNK || i - begin[n - 1] == PANEL) begin[n++] = i;
-    begin[n] = c->n_pairs;
-#pragma omp parallel num_threads(threads_count())
-    {
-        err own = { 0 };
-        exact_space *x = exact_space_new(c->w->inner, &own);
-#pragma omp for schedule(dynamic, 1)
-        for (size_t k = 0; k < n; k++)
-            if (x) exact_group(c, &g, x, begin[k], begin[k + 1]);
-        if (!x) trouble_note(&t, &own);
-        exact_space_free(x);
-    }
-    if (t.failed) *e = t.first;
-    status = t.failed ? -1 : 0;
-done:
-    free(begin);
-    free(g.y);
-    free(g.of);
-    return status;
-}
-
-/* ---- the choice ---- */
 
 /* Scores the listed pairs in fp64; *error: the largest rounding that the screen shows, in units of a column's scale. */
-static int score_again(chunk *c, double *error, err *e)
+static int score_again(screened_block *s, work *w, const inner_operators *o, double *error, err *e)
 {
-    if (c->w->inner->by_inverse ? exact_by_alpha(c, e) : exact_blocks(c, e)) return -1;
-    for (size_t i = 0; i < c->n_pairs; i++) {
-        size_t at = c->pair[i], j = at % CHUNK;
-        c->done[at] = 1;
-        if (c->w->out->n_nan_inner) c->w->out->n_nan_inner[c->first + j] += (size_t)c->nans[at];
-        if (c->unsure[j] || isnan(c->exact[at])) continue;
+    size_t A = w->q->n_alphas;
+    if (exact_scores(s->exact_space, w->inner, o, w->q, s->b.y, s->pair, s->n_pairs, s->pair_score, s->nans, e)) return -1;
+    for (size_t i = 0; i < s->n_pairs; i++) {
+        size_t j = s->pair[i].column, at = j * A + s->pair[i].alpha;
+        s->exact[at] = s->pair_score[i];
+        s->done[at] = 1;
+        if (w->out->n_nan_inner) w->out->n_nan_inner[s->b.first + j] += (size_t)s->nans[i];
+        if (s->unsure[j] || isnan(s->exact[at]) || isnan(s->score[at])) continue;
         /* far below the best the square of a large prediction rounds coarsely, and nothing depends on it */
-        double exact = in_units(c, j, c->exact[at]), size = (double)c->scale[j] * (1 + fabs(exact));
-        *error = fmax(*error, fabs((double)c->score[at] - exact) / size);
+        double exact = in_units(w, s->b.sd[j], s->exact[at]), size = (double)s->scale[j] * (1 + fabs(exact));
+        *error = fmax(*error, fabs((double)s->score[at] - exact) / size);
     }
+    s->pairs += s->n_pairs;
     return 0;
 }
 
-static void choose_column(chunk *c, size_t j)
+static void choose_column(screened_block *s, work *w, size_t g, size_t j)
 {
-    const nested_problem *q = c->w->q;
-    size_t chosen = 0, exact = 0;
+    const nested_problem *q = w->q;
+    size_t chosen = 0, exact = 0, A = q->n_alphas;
     double best = NAN;
-    for (size_t a = 0; a < q->n_alphas; a++) {
-        exact += c->done[a * CHUNK + j];
-        if (!c->done[a * CHUNK + j]) c->exact[a * CHUNK + j] = NAN;
+    for (size_t a = 0; a < A; a++) {
+        exact += s->done[j * A + a];
+        if (!s->done[j * A + a]) s->exact[j * A + a] = NAN;
     }
-    c->w->c.screened++;
+    s->screened++;
     if (exact) {
-        c->w->c.rescored++;
-        chosen = choose_alpha(c->exact + j, CHUNK, q->alphas, q->n_alphas, q->select, &best);
-        take(&c->w->c, c->first + j, c->g, chosen, best, q->select);
-    } else if (c->w->n_candidates == 1) {
-        for (size_t a = 0; a < q->n_alphas; a++)
-            if (!((double)c->score[a * CHUNK + j] <= best)) {
-                best = (double)c->score[a * CHUNK + j];
+        s->rescored++;
+        chosen = choose_alpha(s->exact + j * A, 1, q->alphas, A, q->select, &best);
+        take(&w->c, s->b.first + j, g, chosen, best, q->select);
+    } else if (w->n_candidates == 1) {
+        for (size_t a = 0; a < A; a++)
+            if (!((double)s->score[j * A + a] <= best)) {
+                best = (double)s->score[j * A + a];
                 chosen = a;
             }
-        if (q->select == SELECT_MSE) best *= c->sd[j] * c->sd[j];
-        take(&c->w->c, c->first + j, 0, chosen, best, q->select);
+        if (q->select == SELECT_MSE) best *= s->b.sd[j] * s->b.sd[j];
+        take(&w->c, s->b.first + j, 0, chosen, best, q->select);
     }
 }
 
-static int choose_chunk(chunk *c, err *e)
+static int choose_block(screened_block *s, work *w, const inner_operators *o, screen *const *screens, size_t g, err *e)
 {
-    double window = least_window[c->w->q->select], error = 0;
-    if (screen_chunk(c, e)) return -1;
-    memset(c->done, 0, c->w->q->n_alphas * CHUNK);
-    for (bool probe = true;; probe = false) {
-        list_pairs(c, window, probe);
-        if (c->n_pairs && score_again(c, &error, e)) return -1;
-        c->w->c.pairs += c->n_pairs;
+    double window = least_window[w->q->select], error = 0, inverse[BLOCK];
+    size_t A = w->q->n_alphas;
+    for (size_t j = 0; j < BLOCK; j++) inverse[j] = s->b.sd[j] > 0 ? 1 / s->b.sd[j] : 0;
+    responses_as_rows(s->y, s->b.y, w->f->n, inverse);
+    if (screen_scores(s->score, s->scale, s->unsure, s->space, screens, w->inner, w->q, s->y, w->f->n, e)) return -1;
+    memset(s->done, 0, A * BLOCK);
+    for (bool probe = true;; probe = false) { /* all alphas of the first column show the rounding of the screen */
+        s->n_pairs = 0;
+        for (size_t a = 0; a < A && probe; a++) s->pair[s->n_pairs++] = (score_pair){ 0, (uint16_t)a };
+        for (size_t j = probe; j < s->b.width; j++) list_column(s, w, g, j, window);
+        if (s->n_pairs && score_again(s, w, o, &error, e)) return -1;
         if (4 * error <= window) break;
         window = 8 * error;
     }
-    for (size_t j = 0; j < c->width; j++) choose_column(c, j);
+    for (size_t j = 0; j < s->b.width; j++) choose_column(s, w, g, j);
     return 0;
+}
+
+static int make_screens(screen **screens, const work *w, const inner_operators *o, err *e)
+{
+    trouble t = { 0 };
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
+    for (size_t k = 0; k < w->inner->count; k++) {
+        err own = { 0 };
+        if (screen_new(&screens[k], w->inner, o, k, w->q, &own)) trouble_note(&t, &own);
+    }
+    if (t.failed) *e = t.first;
+    return t.failed ? -1 : 0;
+}
+
+static int choose_blocks(work *w, const inner_operators *o, screen *const *screens, size_t g, err *e)
+{
+    trouble t = { 0 };
+    size_t screened = 0, rescored = 0, pairs = 0;
+#pragma omp parallel num_threads(threads_count()) reduction(+ : screened, rescored, pairs)
+    {
+        err own = { 0 };
+        screened_block s;
+        int bad = screened_new(&s, w, screens, &own);
+#pragma omp for schedule(dynamic, 1)
+        for (size_t k = 0; k < w->blocks; k++) {
+            if (bad || in_trouble(&t)) continue;
+            if (interrupted()) bad = err_set(&own, ERR_INTERRUPTED, "interrupted");
+            else bad = block_load(&s.b, w, k, &own) || choose_block(&s, w, o, screens, g, &own);
+        }
+        screened += s.screened;
+        rescored += s.rescored;
+        pairs += s.pairs;
+        if (bad) trouble_note(&t, &own);
+        screened_free(&s);
+    }
+    w->c.screened += screened;
+    w->c.rescored += rescored;
+    w->c.pairs += pairs;
+    if (t.failed) *e = t.first;
+    return t.failed ? -1 : 0;
 }
 
 int select_screened(work *w, const inner_operators *o, size_t g, err *e)
 {
-    chunk c;
-    int status = -1;
-    if (chunk_new(&c, w, o, g, e) || make_screens(&c, e)) goto done;
-    for (c.first = 0; c.first < w->q->v; c.first += CHUNK) {
-        c.width = w->q->v - c.first < CHUNK ? w->q->v - c.first : CHUNK;
-        if (choose_chunk(&c, e)) goto done;
-    }
-    status = 0;
-done:
-    chunk_free(&c);
+    screen **screens = mem_new(w->inner->count + 1, sizeof *screens, e);
+    if (!screens) return -1;
+    int status = make_screens(screens, w, o, e) || choose_blocks(w, o, screens, g, e) ? -1 : 0;
+    for (size_t k = 0; k < w->inner->count; k++) screen_free(screens[k]);
+    free(screens);
     return status;
 }
