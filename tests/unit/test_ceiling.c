@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -130,6 +131,50 @@ static void three_methods_agree_on_the_same_subjects(void **state)
         ceiling_free(snr);
     }
     responses_free(r);
+}
+
+/* Only the mean of the subjects is at hand, and what the noise of one was: the same ceiling as from all of them. */
+static void published_noise_gives_the_ceiling_of_a_mean(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    responses *all = listeners(ROWS, SUBJECTS, .1, .3, 17), *mean = responses_make(ROWS, 2, &e);
+    double noise[2] = { 0 }, cell[SUBJECTS];
+    char text[200];
+    char path[64];
+    ceiling_options o = with(CEILING_SNR, false);
+    snprintf(path, sizeof path, "/tmp/published_noise.%d.csv", (int)getpid());
+    ceiling *c = NULL;
+    for (size_t g = 0; g < 2; g++) {
+        assert_int_equal(responses_label(mean, g, "mean", g ? "B" : "A", (int32_t)g, &e), 0);
+        for (size_t i = 0; i < ROWS; i++) {
+            for (size_t s = 0; s < SUBJECTS; s++) cell[s] = (double)all->data[i * all->v + 2 * s + g];
+            mean->data[i * 2 + g] = (float)mean_f8(cell, SUBJECTS);
+            noise[g] += variance_f8(cell, SUBJECTS, 1) / ROWS;
+        }
+    }
+    snprintf(text, sizeof text, "roi,sd_noise\nA,%.12g\nB,%.12g\n", sqrt(noise[0]), sqrt(noise[1]));
+    assert_int_equal(atomic_write(path, text, strlen(text), &e), 0);
+    o.folds = "none";
+    o.noise = path;
+    o.average = SUBJECTS;
+    c = estimate(mean, o);
+    near(c->value[0], sqrt(SUBJECTS * .1 / (1 + (SUBJECTS - 1) * .1)), .02);
+    near(c->value[1], sqrt(SUBJECTS * .3 / (1 + (SUBJECTS - 1) * .3)), .02);
+    ceiling_free(c);
+    c = NULL;
+    o.average = 0; /* of how many people the mean is must be said */
+    assert_int_equal(ceiling_estimate(&c, mean, &o, &e), -1);
+    assert_non_null(strstr(err_text(&e), "needs --average"));
+    err_clear(&e);
+    o.average = SUBJECTS;
+    assert_int_equal(atomic_write(path, "roi,sd_noise\nC,1\n", 17, &e), 0);
+    assert_int_equal(ceiling_estimate(&c, mean, &o, &e), -1);
+    assert_non_null(strstr(err_text(&e), "no row for any of the 2 ROIs"));
+    err_clear(&e);
+    remove(path);
+    responses_free(all);
+    responses_free(mean);
 }
 
 static void units_and_order_of_subjects_do_not_matter(void **state)
@@ -352,6 +397,7 @@ int main(void)
         cmocka_unit_test(planted_reliability_comes_back),
         cmocka_unit_test(the_true_signal_scores_the_ceiling),
         cmocka_unit_test(three_methods_agree_on_the_same_subjects),
+        cmocka_unit_test(published_noise_gives_the_ceiling_of_a_mean),
         cmocka_unit_test(units_and_order_of_subjects_do_not_matter),
         cmocka_unit_test(confounds_are_taken_out_in_every_fold),
         cmocka_unit_test(noise_has_no_ceiling_and_is_counted),

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
+
 #include "check.h"
 
 #include "broca/stimuli.h"
@@ -274,6 +276,56 @@ static void item_features_count_words_characters_and_places(void **state)
     stimuli_free(x);
 }
 
+/* counts 6 + 3 and 1, three types: 13 in all; "zzz" is unknown. */
+static void frequencies_are_mean_logs_and_unknown_words_count_as_never_seen(void **state)
+{
+    (void)state;
+    stimuli *x = NULL;
+    float *f = NULL;
+    size_t unknown, words, width;
+    err e = { 0 };
+    const char *path = test_write("frequent.csv", "id,text\na,The the cat.\nb,zzz\n");
+    const char *with[] = { test_write("counts.csv", "rank,count,word\n1,6,the\n2,3,The\n3,1,cat\n"), NULL };
+    assert_int_equal(stimuli_from_table(&x, &(table_source){ .path = path }, NULL, &e), 0);
+    assert_int_equal(stimuli_add_frequency(x, with[0], &unknown, &words, &e), 0);
+    assert_int_equal(unknown, 1);
+    assert_int_equal(words, 4);
+    assert_int_equal(stimuli_item_feature(x, "log_frequency", &f, &width, &e), 0);
+    assert_true(fabs((double)f[0] - (2 * log(10.0 / 13) + log(2.0 / 13)) / 3) < 1e-6);
+    assert_true(fabs((double)f[1] - log(1.0 / 13)) < 1e-6);
+    free(f);
+    assert_int_equal(stimuli_add_frequency(x, with[0], &unknown, &words, &e), -1);
+    assert_non_null(strstr(err_text(&e), "has a column log_frequency already"));
+    err_clear(&e);
+    with[0] = test_write("bare.tsv", "the\t9\ncat\tmany\n");
+    stimuli_free(x);
+    x = NULL;
+    assert_int_equal(stimuli_from_table(&x, &(table_source){ .path = path }, NULL, &e), 0);
+    assert_int_equal(stimuli_add_frequency(x, with[0], &unknown, &words, &e), -1);
+    assert_non_null(strstr(err_text(&e), "'many' is no number"));
+    err_clear(&e);
+    stimuli_free(x);
+}
+
+static void a_table_of_numbers_becomes_features_of_items(void **state)
+{
+    (void)state;
+    char **ids = NULL;
+    float *values = NULL;
+    size_t n, width;
+    err e = { 0 };
+    const char *path = test_write("vectors.csv", "x,id,y\n1.5,a,2\n-3,b,4\n");
+    assert_int_equal(stimuli_table_features(&ids, &values, &n, &width, &(table_source){ .path = path }, &e), 0);
+    assert_true(n == 2 && width == 2 && values[0] == 1.5f && values[1] == 2 && values[2] == -3 && values[3] == 4);
+    assert_string_equal(ids[1], "b");
+    free(ids);
+    free(values);
+    path = test_write("vectors2.csv", "id,y\na,\n");
+    assert_int_equal(stimuli_table_features(&ids, &values, &n, &width, &(table_source){ .path = path }, &e), -1);
+    assert_non_null(strstr(err_text(&e), "row 1, column 'y' is no finite number"));
+    err_clear(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +341,8 @@ int main(void)
         cmocka_unit_test(items_alike_but_for_one_word_share_a_group),
         cmocka_unit_test(a_users_headers_are_given_our_names),
         cmocka_unit_test(item_features_count_words_characters_and_places),
+        cmocka_unit_test(frequencies_are_mean_logs_and_unknown_words_count_as_never_seen),
+        cmocka_unit_test(a_table_of_numbers_becomes_features_of_items),
         cmocka_unit_test(word_features_count_words_and_letters),
     };
     return cmocka_run_group_tests(tests, NULL, test_clean);
