@@ -61,6 +61,10 @@ static inline float bf16_value(uint16_t x)
     return bits.f;
 }
 void bf16_round(uint16_t *out, const float *x, size_t n);
+/* c [m×n] = op(a)·op(b), plus c with `add`; a, b bf16, sums in fp32; row-major, leading dimensions in elements. The plan of each
+ * shape is made at its first call and kept. Single-threaded, as gemm_f4. ERR_USAGE without packed_has(PACKED_BF16). */
+int gemm_bf16(bool ta, bool tb, size_t m, size_t n, size_t k, const uint16_t *a, size_t lda, const uint16_t *b, size_t ldb, bool add,
+              float *c, size_t ldc, err *e);
 
 /* ---- folds (num/folds.c; CONTRACT "Folds") ---- */
 

@@ -175,6 +175,97 @@ int packed_product(const packed *p, const void *x, float *y, err *e)
     return failed(s, "a product", e);
 }
 
+/* ---- products of plain operands ---- */
+
+typedef struct {
+    bool ta, tb, add;
+    size_t m, n, k, lda, ldb, ldc;
+} shape;
+typedef struct {
+    shape of;
+    dnnl_primitive_t product;
+    dnnl_memory_desc_t a_form, b_form, c_form, scratch_form;
+    size_t scratch;
+} plain;
+
+enum { MOST_PLAINS = 256 };
+static plain plains[MOST_PLAINS];
+static size_t n_plains;
+
+static void describe(dnnl_memory_desc_t *form, bool turned, size_t rows, size_t columns, size_t leading, dnnl_data_type_t type, dnnl_status_t *s)
+{
+    dnnl_dims_t size = { (dnnl_dim_t)rows, (dnnl_dim_t)columns };
+    dnnl_dims_t stride = { turned ? 1 : (dnnl_dim_t)leading, turned ? (dnnl_dim_t)leading : 1 };
+    if (!*s) *s = dnnl_memory_desc_init_by_strides(form, 2, size, type, stride);
+}
+
+static int plain_make(plain *p, const shape *of, err *e)
+{
+    dnnl_status_t s = dnnl_success;
+    dnnl_matmul_desc_t matmul;
+    dnnl_primitive_attr_t attributes = NULL;
+    dnnl_post_ops_t after = NULL;
+    dnnl_primitive_desc_t plan = NULL;
+    p->of = *of;
+    describe(&p->a_form, of->ta, of->m, of->k, of->lda, dnnl_bf16, &s);
+    describe(&p->b_form, of->tb, of->k, of->n, of->ldb, dnnl_bf16, &s);
+    describe(&p->c_form, false, of->m, of->n, of->ldc, dnnl_f32, &s);
+    if (!s) s = dnnl_matmul_desc_init(&matmul, &p->a_form, &p->b_form, NULL, &p->c_form);
+    if (!s) s = dnnl_primitive_attr_create(&attributes);
+    if (!s) s = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    if (!s) s = dnnl_post_ops_create(&after);
+    if (!s && of->add) s = dnnl_post_ops_append_sum(after, 1);
+    if (!s) s = dnnl_primitive_attr_set_post_ops(attributes, after);
+    if (!s) s = dnnl_primitive_desc_create(&plan, &matmul, attributes, engine, NULL);
+    if (!s) {
+        p->scratch_form = *dnnl_primitive_desc_query_md(plan, dnnl_query_scratchpad_md, 0);
+        p->scratch = dnnl_memory_desc_get_size(&p->scratch_form);
+        s = dnnl_primitive_create(&p->product, plan);
+    }
+    dnnl_primitive_desc_destroy(plan);
+    dnnl_primitive_attr_destroy(attributes);
+    dnnl_post_ops_destroy(after);
+    return failed(s, "planning a product", e);
+}
+
+static bool same_shape(const shape *a, const shape *b)
+{
+    return a->ta == b->ta && a->tb == b->tb && a->add == b->add && a->m == b->m && a->n == b->n && a->k == b->k && a->lda == b->lda &&
+           a->ldb == b->ldb && a->ldc == b->ldc;
+}
+
+/* Plans stay where they are, so that a finder needs no lock after this. */
+static const plain *plain_find(const shape *of, err *e)
+{
+    const plain *found = NULL;
+#pragma omp critical(broca_onednn_plain)
+    {
+        for (size_t i = 0; i < n_plains && !found; i++)
+            if (same_shape(&plains[i].of, of)) found = &plains[i];
+        if (!found && n_plains == MOST_PLAINS) err_set(e, ERR_ENVIRONMENT, "more than %d shapes of bf16 products", MOST_PLAINS);
+        else if (!found && !plain_make(&plains[n_plains], of, e)) found = &plains[n_plains++];
+    }
+    return found;
+}
+
+int gemm_bf16(bool ta, bool tb, size_t m, size_t n, size_t k, const uint16_t *a, size_t lda, const uint16_t *b, size_t ldb, bool add,
+              float *c, size_t ldc, err *e)
+{
+    const shape of = { ta, tb, add, m, n, k, lda, ldb, ldc };
+    void *scratch = NULL, *from, *with;
+    if (!packed_has(PACKED_BF16)) return err_set(e, ERR_USAGE, "this processor does not multiply bf16");
+    const plain *p = start(e) ? NULL : plain_find(&of, e);
+    if (!p) return -1;
+    if (p->scratch && posix_memalign(&scratch, 64, p->scratch)) return err_memory(e, p->scratch);
+    memcpy(&from, &a, sizeof from); /* oneDNN reads them only, but takes no const */
+    memcpy(&with, &b, sizeof with);
+    operand o[] = { { &p->a_form, from, DNNL_ARG_SRC }, { &p->b_form, with, DNNL_ARG_WEIGHTS }, { &p->c_form, c, DNNL_ARG_DST },
+                    { &p->scratch_form, scratch, DNNL_ARG_SCRATCHPAD } };
+    dnnl_status_t s = execute(p->product, o, p->scratch ? 4 : 3);
+    free(scratch);
+    return failed(s, "a product", e);
+}
+
 size_t packed_bytes(const packed *p)
 {
     return p->b ? dnnl_memory_desc_get_size(&p->b_form) : 0;
@@ -228,6 +319,13 @@ int packed_product(const packed *p, const void *x, float *y, err *e)
     (void)e;
     gemm_f4(false, true, p->m, p->n, p->k, 1, x, p->stride, p->b, p->k, 0, y, p->n);
     return 0;
+}
+
+int gemm_bf16(bool ta, bool tb, size_t m, size_t n, size_t k, const uint16_t *a, size_t lda, const uint16_t *b, size_t ldb, bool add,
+              float *c, size_t ldc, err *e)
+{
+    (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)a, (void)lda, (void)b, (void)ldb, (void)add, (void)c, (void)ldc;
+    return err_set(e, ERR_USAGE, "bf16 needs a build with oneDNN 2");
 }
 
 size_t packed_bytes(const packed *p)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Inside of the trainer (private to the room). Arithmetic is written once, in *.inc, for a type `real`, and compiled for float
- * (engine_f4.c) and double (engine_f8.c, which the tests of the derivatives need); both are reached through `engine`.
+ * (engine_f4.c), double (engine_f8.c, which the tests of the derivatives need), and float with bf16 products (engine_bf16.c); all
+ * are reached through `engine`.
  *
  *   config.c     sizes, rules, rate, window offsets          tensors.c    the list of tensors, their names and first values
  *   sheet.c      layouts, neighbourhoods, draws              trainer.c    the public calls
@@ -103,7 +104,7 @@ struct engine {
     double (*gradient_norm)(trainer *t);
     void (*adam)(trainer *t, double rate, double scale);
 };
-extern const engine engine_f4, engine_f8;
+extern const engine engine_f4, engine_f8, engine_bf16;
 
 /* ---- tensors.c ---- */
 int tensors_build(trainer *t, err *e);

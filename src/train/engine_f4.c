@@ -4,5 +4,5 @@
 #define NAME(x) x##_f4
 #define gemm gemm_f4
 #define sqrt_real sqrtf
-typedef float real;
+typedef float real, op;
 #include "engine.inc"

@@ -3,5 +3,5 @@
 #define NAME(x) x##_f8
 #define gemm gemm_f8
 #define sqrt_real sqrt
-typedef double real;
+typedef double real, op;
 #include "engine.inc"

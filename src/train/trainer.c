@@ -5,14 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broca/num.h"
 #include "engine.h"
 
 static const engine *engine_for(train_precision precision, err *e)
 {
     if (precision == TRAIN_FP64) return &engine_f8;
     if (precision == TRAIN_FP32) return &engine_f4;
-    err_set(e, ERR_USAGE, "this build has no bf16 products");
-    err_hint(e, "install libdnnl-dev and build again, or train in fp32");
+    if (packed_has(PACKED_BF16)) return &engine_bf16;
+    err_set(e, ERR_USAGE, "bf16 needs oneDNN 2 in the build and a processor with avx512_bf16");
+    err_hint(e, "libdnnl-dev, and build again; or train in fp32");
     return NULL;
 }
 

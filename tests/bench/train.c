@@ -95,7 +95,7 @@ static int run(const char *row, const char *folder, err *e)
     }
     for (size_t i = WARM; i < STEPS; i++) all += wall[i] / (STEPS - WARM), work += cpu[i] / (STEPS - WARM);
     printf("seconds\t%.4f\tcpu\t%.4f\tmb\t%.0f\tgflop\t%.1f\tcore\t%s\n", all, work, (double)clock_peak_bytes() / 1048576,
-           train_flops(&m, &p) / 1e9, blas_name());
+           train_flops(trainer_model(t), trainer_plan(t)) / 1e9, blas_name());
     for (size_t i = 0; i < STEPS; i++)
         printf("step%zu\t%.4f\tce%zu\t%.6f\tspatial%zu\t%.6f\tnorm%zu\t%.5f\n", i, wall[i], i, s[i].ce, i, s[i].spatial, i, s[i].gradient_norm);
     status = 0;
