@@ -9,9 +9,9 @@
 
 typedef struct {
     common_options common;
-    const char *responses, *stimuli, *baseline, *units, *target, *folds, *inner, *alphas, *downsample, *alpha_per, *select;
+    const char *responses, *stimuli, *baseline, *target, *folds, *inner, *alphas, *downsample, *alpha_per, *select;
     const char *highpass, *confounds, *standardize, *save, *null, *null_sets, *jackknife, *hrf;
-    option_list features, delays, bands;
+    option_list features, units, delays, bands;
     size_t drop_start, candidates;
     bool allow_random, add_mean;
 } stage_options;
@@ -24,7 +24,8 @@ static const option options[] = {
     { "baseline", OPT_TEXT, AT(baseline), NULL, "A+B", true, "sets that form the baseline band; every other set is fitted alone and with it" },
     { "bands", OPT_LIST, AT(bands), NULL, "A+B", true, "a further banded fit of these sets" },
     { "candidates", OPT_COUNT, AT(candidates), "20", NULL, true, "of gamma for banded fits: equal, corners, random draws" },
-    { "units", OPT_TEXT, AT(units), NULL, "FILE", true, "localizer: only its selected units" },
+    { "units", OPT_LIST, AT(units), NULL, "[NAME=]FILE[:WHAT]", true,
+      "localizer: of set NAME (of all) only the units it selected; or the complement, or control.N" },
     { "target", OPT_ENUM, AT(target), "single", "single group", true, "each neuroid, or the mean over subjects" },
     { "add-mean", OPT_FLAG, AT(add_mean), NULL, NULL, true, "a further neuroid: z-scored mean of a subject's regions" },
     { "folds", OPT_TEXT, AT(folds), NULL, "SCHEME", true, "contiguous:K,gap=S | group:K | logo | random:K | given:FILE; scikit-learn's: see below" },
@@ -108,8 +109,8 @@ static int translate(encode_options *q, const stage_options *o, stage *s)
                            .group = str_same(o->target, "group"), .add_mean = o->add_mean, .folds = o->folds, .inner = o->inner,
                            .allow_random = o->allow_random, .alpha_shared = str_same(o->alpha_per, "all"),
                            .select = str_same(o->select, "mse") ? SELECT_MSE : str_same(o->select, "r2") ? SELECT_R2 : SELECT_R,
-                           .confounds = o->confounds, .drop_start = o->drop_start, .units = o->units, .null_sets = o->null_sets,
-                           .jackknife = o->jackknife };
+                           .confounds = o->confounds, .drop_start = o->drop_start, .units = o->units.at, .n_units = o->units.n,
+                           .null_sets = o->null_sets, .jackknife = o->jackknife };
     if (o->inner && (str_same(o->inner, "loo") || str_same(o->inner, "gcv"))) {
         q->inner_by = str_same(o->inner, "loo") ? INNER_LOO : INNER_GCV;
         q->inner = NULL;
@@ -145,35 +146,61 @@ static int note_features(stage *s, const option_list *features)
     return 0;
 }
 
-/* NAME=FILE:taps -> NAME=FILE_0a1b2c3d:taps; malloc'ed. */
-static char *by_content(const stage_input_file *f, const char *feature, err *e)
+static int note_units(stage *s, const option_list *units)
 {
-    const char *path = strchr(feature, '=') + 1;
-    return str_format(e, "%.*sFILE_%.8s%s", (int)(path - feature), feature, f->sha256, path + strlen(f->path));
+    for (size_t i = 0; i < units->n; i++) {
+        encode_units u;
+        if (encode_units_parse(&u, units->at[i], &s->err) || stage_input(s, "units", u.path)) return -1;
+    }
+    return 0;
 }
 
-/* The config with files by their content: where they lie is not to change a byte of the product. first: of the features. */
-static int configure(stage *s, stage_options *o, size_t first, const char *units_sha256)
+/* A list whose texts name files, each the same but that its file, which begins at `at`, is called by content. */
+static int name_files(char **out, const option_list *given, const stage_input_file *files, size_t (*at)(const char *), err *e)
 {
-    option_list given = o->features;
-    const char *units = o->units;
-    char name[24];
+    for (size_t i = 0; i < given->n; i++) {
+        const char *text = given->at[i];
+        size_t begin = at(text);
+        if (!(out[i] = str_format(e, "%.*sFILE_%.8s%s", (int)begin, text, files[i].sha256, text + begin + strlen(files[i].path))))
+            return -1;
+    }
+    return 0;
+}
+
+static size_t after_equals(const char *feature)
+{
+    return (size_t)(strchr(feature, '=') + 1 - feature);
+}
+
+static size_t units_path(const char *text)
+{
+    encode_units u;
+    err ignored = { 0 }; /* it was parsed before */
+    return encode_units_parse(&u, text, &ignored) ? 0 : u.path_at;
+}
+
+/* The config with files by their content: where they lie is not to change a byte of the product. Inputs of the stage: first
+ * those of the features, then those of the units are at `units`. */
+static int configure(stage *s, stage_options *o, size_t first, size_t units)
+{
+    option_list features = o->features, kept = o->units;
     int status = -1;
-    char **named = mem_new(given.n + 1, sizeof *named, &s->err);
-    if (!named) return -1;
-    for (size_t i = 0; i < given.n; i++)
-        if (!(named[i] = by_content(&s->inputs[first + i], given.at[i], &s->err))) goto done;
-    snprintf(name, sizeof name, "FILE_%.8s", units_sha256 ? units_sha256 : "");
+    char **named = mem_new(features.n + 1, sizeof *named, &s->err), **localizers = mem_new(kept.n + 1, sizeof *localizers, &s->err);
+    if (!named || !localizers || name_files(named, &features, s->inputs + first, after_equals, &s->err) ||
+        name_files(localizers, &kept, s->inputs + units, units_path, &s->err))
+        goto done;
     o->features.at = (const char **)named;
-    if (units) o->units = name;
+    o->units.at = (const char **)localizers;
     free(s->config);
     s->config = options_config(options, o, &s->err);
-    o->features = given;
-    o->units = units;
+    o->features = features;
+    o->units = kept;
     status = s->config ? 0 : -1;
 done:
-    for (size_t i = 0; i < given.n; i++) free(named[i]);
+    for (size_t i = 0; named && i < features.n; i++) free(named[i]);
+    for (size_t i = 0; localizers && i < kept.n; i++) free(localizers[i]);
     free(named);
+    free(localizers);
     return status;
 }
 
@@ -237,8 +264,7 @@ int main(int argc, char **argv)
     if (!o.common.dry_run && stage_needs(&s, "out", o.common.out)) goto done;
     if (stage_input(&s, "responses", o.responses) || note_features(&s, &o.features)) goto done;
     if (o.stimuli && (stage_input(&s, "stimuli", o.stimuli) || stimuli_read(&x, o.stimuli, &s.err))) goto done;
-    if (o.units && stage_input(&s, "units", o.units)) goto done;
-    if (configure(&s, &o, 1, o.units ? s.inputs[s.n_inputs - 1].sha256 : NULL)) goto done;
+    if (note_units(&s, &o.units) || configure(&s, &o, 1, s.n_inputs - o.units.n)) goto done;
     if (responses_read(&r, o.responses, &s.err)) goto done;
     if (o.common.dry_run && encode_plan(&plan, r, x, &q, &s.err)) goto done;
     if (stage_plan(&s, "%s", plan.at)) goto done;

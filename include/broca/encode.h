@@ -44,7 +44,8 @@ typedef struct {
     const char *confounds;       /* NULL: none */
     size_t drop_start;
     bool standardise_x, standardise_y;
-    const char *units;           /* file of kind localizer, or NULL */
+    const char *const *units;    /* "[NAME=]FILE[:WHAT]" as encode_units_parse reads it; the first that fits a set counts */
+    size_t n_units;
     bool save_prediction, save_weight, save_inner;
     null_kind null; size_t n_null; /* refitted null responses; n_null is capped at how many different ones there are */
     const char *null_sets;       /* "A,B": feature sets that are fitted to null responses, with the baseline; NULL: all */
@@ -54,6 +55,19 @@ typedef struct {
     bool resume;                 /* what the journal holds must be of this run */
     uint64_t seed;
 } encode_options;
+
+/* Which units of an activations file are features: those that a localizer selected, all others with a finite t, or its control
+ * number N (METHODS 6.6, 6.9). */
+typedef enum { UNITS_OF_SELECTION, UNITS_OF_COMPLEMENT, UNITS_OF_CONTROL } units_choice;
+typedef struct {
+    char name[128];   /* of the sets that it is for; "": all */
+    char path[2048];  /* file of kind localizer */
+    size_t path_at;   /* where the path begins in the text */
+    units_choice which;
+    size_t control;
+} encode_units;
+/* "[NAME=]FILE[:selected|complement|control.N]"; ERR_USAGE. */
+int encode_units_parse(encode_units *u, const char *text, err *e);
 
 /* "-1:6:22" (log10 LO:HI:N) or "1,10,100"; malloc'ed. ERR_USAGE for alpha < 0 or not finite. */
 int encode_alphas(double **out, size_t *n, const char *text, err *e);

@@ -228,33 +228,6 @@ done:
     return status;
 }
 
-/* ---- units of a localizer ---- */
-
-static int keep_units(float *rows, size_t n, size_t *width, const char *units, const char *tap, err *e)
-{
-    store *s = NULL;
-    uint8_t *selected = NULL;
-    size_t count, k = 0;
-    char name[256];
-    int status = -1;
-    snprintf(name, sizeof name, "tap/%s/selected", tap);
-    if (store_open(&s, units, "localizer", e) || store_read_u1(s, name, &selected, &count, e)) goto done;
-    if (count != *width) {
-        err_set(e, ERR_INPUT, "%s: %s has %zu units, the features %zu", units, name, count, *width);
-        goto done;
-    }
-    for (size_t j = 0; j < count; j++) k += selected[j] != 0;
-    for (size_t i = 0, to = 0; i < n; i++)
-        for (size_t j = 0; j < count; j++)
-            if (selected[j]) rows[to++] = rows[i * count + j];
-    *width = k;
-    status = 0;
-done:
-    free(selected);
-    store_close(s);
-    return status;
-}
-
 /* ---- one file ---- */
 
 static int word_runs(int32_t **out, const activations *a, err *e)
@@ -272,12 +245,12 @@ static int rows_of_tap(double **x, size_t *d, activations *a, const char *tap, c
     size_t width;
     int status = -1;
     if (activations_tap(a, tap, &rows, &width, e) || check_finite(rows, a->n, width, name, e)) goto done;
-    if (c->o->units && keep_units(rows, a->n, &width, c->o->units, tap, e)) goto done;
-    if (!width) {
-        err_set(e, ERR_INPUT, "features %s: no unit of tap %s is selected", name, tap);
+    if (units_of_set(rows, a->n, &width, c->o, name, tap, e)) goto done;
+    *d = width;
+    if (!width) { /* no unit of this tap is selected */
+        status = 0;
         goto done;
     }
-    *d = width;
     if (a->per_token) {
         err_set(e, ERR_INPUT, "features %s have a row a token; extract them with --pool word or a row an item", name);
         goto done;
@@ -314,7 +287,7 @@ static int read_activations(feature_list *l, const feature_spec *s, const contex
     activations *a = NULL;
     double *x = NULL, *part = NULL;
     char **taps = NULL, *name = NULL;
-    size_t n = 0, d = 0, width;
+    size_t n = 0, d = 0, width, units = 0;
     int status = -1;
     if (activations_open(&a, s->path, e)) return -1;
     if (s->taps && !(taps = str_split(s->taps, ',', &n, e))) goto done;
@@ -323,12 +296,21 @@ static int read_activations(feature_list *l, const feature_spec *s, const contex
         part = NULL;
         const char *tap = taps ? taps[i] : a->tap[i];
         if (rows_of_tap(&part, &width, a, tap, c, s->name, e)) goto done;
+        if (!width) {
+            log_warn("features %s: no unit of tap %s is selected: left out", s->name, tap);
+            continue;
+        }
+        units += width;
         if (taps) {
             if (append_columns(&x, &d, part, width, c->r->n, e)) goto done;
             continue;
         }
         free(name);
         if (!(name = str_format(e, "%s:%s", s->name, tap)) || add_set(l, name, s->name, part, width, c, e)) goto done;
+    }
+    if (!units) {
+        err_set(e, ERR_INPUT, "features %s: no unit of any tap is selected", s->name);
+        goto done;
     }
     status = taps ? add_set(l, s->name, s->name, x, d, c, e) : 0;
 done:
@@ -406,6 +388,20 @@ done:
     return status;
 }
 
+static int check_unit_names(const encode_options *o, const feature_list *l, err *e)
+{
+    for (size_t i = 0; i < o->n_units; i++) {
+        encode_units u;
+        bool known = false;
+        if (encode_units_parse(&u, o->units[i], e)) return -1;
+        size_t n = strlen(u.name);
+        for (size_t k = 0; k < l->n && !known; k++)
+            known = !n || (strncmp(l->at[k].name, u.name, n) == 0 && (l->at[k].name[n] == 0 || l->at[k].name[n] == ':'));
+        if (!known) return err_set(e, ERR_USAGE, "--units %s: no feature set is called %s", o->units[i], u.name);
+    }
+    return 0;
+}
+
 static int check_delay_names(const encode_options *o, const feature_list *l, err *e)
 {
     for (size_t i = 0; i < o->n_delays; i++) {
@@ -425,5 +421,5 @@ int features_read(feature_list *out, const responses *r, const used_rows *u, con
     if (!o->n_features) return err_set(e, ERR_USAGE, "--features NAME=FILE is needed");
     for (size_t i = 0; i < o->n_features; i++)
         if (read_one(out, o->features[i], &c, e)) return -1;
-    return check_delay_names(o, out, e);
+    return check_delay_names(o, out, e) || check_unit_names(o, out, e) ? -1 : 0;
 }

@@ -32,6 +32,9 @@ int features_read(feature_list *out, const responses *r, const used_rows *u, con
 void feature_list_free(feature_list *l);
 const feature_set *feature_find(const feature_list *l, const char *name);
 
+/* The columns of rows [n×width] that o->units leaves of a tap of the set called so; *width may become 0 (units.c). */
+int units_of_set(float *rows, size_t n, size_t *width, const encode_options *o, const char *set, const char *tap, err *e);
+
 /* Bands of one fit: columns side by side. */
 typedef struct {
     char *name;
