@@ -9,6 +9,7 @@
 #   SEEDS        seeds of the untrained model: 1 2 3 4 5
 #   EXTRACT      options of broca extract for both
 #   BASELINE     feature sets of the baseline band: name=FILE:tap ...
+#   MORE         further options of broca encode that name features and units; MORE_FILES the files that they name
 #   TARGETS      group single
 #   ENCODE       options of broca encode;  CEILING those of broca ceiling;  REPORT those of broca report
 #   DATA         files whose change redoes the import (obtained data)
@@ -57,9 +58,9 @@ $(R)/trained.h5: $(R)/stimuli.h5 $(BIN)/broca-extract $(call stamp,trained,$(MOD
 $(R)/untrained.s%.h5: $(R)/stimuli.h5 $(BIN)/broca-extract $(call stamp,untrained,$(UNTRAINED) $(EXTRACT))
 	$(BIN)/broca-extract $(UNTRAINED) --seed $* --stimuli $< $(EXTRACT) --out $@
 
-$(R)/encoding.%.h5: $(models) $(R)/responses.h5 $(R)/stimuli.h5 $(baseline_files) $(BIN)/broca-encode \
-                    $(call stamp,encoding,$(BASELINE) $(ENCODE) $(SEEDS))
-	$(BIN)/broca-encode --responses $(R)/responses.h5 $(features) $(BASELINE:%=--features %) \
+$(R)/encoding.%.h5: $(models) $(R)/responses.h5 $(R)/stimuli.h5 $(baseline_files) $(MORE_FILES) $(BIN)/broca-encode \
+                    $(call stamp,encoding,$(BASELINE) $(ENCODE) $(SEEDS) $(MORE))
+	$(BIN)/broca-encode --responses $(R)/responses.h5 $(features) $(MORE) $(BASELINE:%=--features %) \
 	  --baseline $(subst $(space),+,$(strip $(baseline_names))) --target $* $(ENCODE) --out $@
 
 $(R)/ceiling.%.h5: $(R)/responses.h5 $(BIN)/broca-ceiling $(call stamp,ceiling,$(CEILING))

@@ -21,7 +21,8 @@ static const option options[] = {
     { "model", OPT_TEXT, AT(model), NULL, "DIR", false, "model folder: config.json, model.safetensors, tokenizer" },
     { "untrained", OPT_FLAG, AT(untrained), NULL, NULL, true, "weights drawn by --seed instead of those of --model" },
     { "arch", OPT_TEXT, AT(arch), NULL, "NAME,key=value...", true,
-      "untrained network without files: gpt2 or llama; layers width heads context vocab inner tokenizer=bytes|DIR" },
+      "untrained network without files: gpt2, llama (layers width heads context vocab inner) or suma (d heads cycles "
+      "attention residual mlp); tokenizer=bytes|DIR" },
     { "layers", OPT_TEXT, AT(layers), "all", "TAPS", true, "taps: names, h.A-B, all (embed, h.I, final), sublayers" },
     { "pool", OPT_ENUM, AT(pool), "last", "last mean sum first none word word-mean", true, "what of an item's tokens is a row" },
     { "context", OPT_TEXT, AT(context), "none", "none|group|window:N", true, "what the model has read before an item" },

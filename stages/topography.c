@@ -33,8 +33,8 @@ static const option options[] = {
     { "spacing", OPT_REAL, AT(spacing), "1", "D", true, "distance of the readout's points" },
     { "normalise", OPT_FLAG, AT(normalise), NULL, NULL, true, "divide the readout by the mass of its kernel" },
     { "permutations", OPT_COUNT, AT(permutations), "999", NULL, true, "of positions, and of labels" },
-    { "layout", OPT_ENUM, AT(layout), "given", "given grid random optimised", true,
-      "given by the model; random (--seed) for models without a sheet; optimised: swaps, fitted to the responses" },
+    { "layout", OPT_ENUM, AT(layout), "auto", "auto given grid random optimised", true,
+      "auto: the model's own, or, without a sheet, random by --seed; optimised: swaps, fitted to the responses" },
     { "threshold", OPT_TEXT, AT(threshold), "q:.05", "q:X|T", true, "clusters of units with q < X, or |t| >= T" },
     { "least-peak", OPT_REAL, AT(least_peak), "0", NULL, true, "least |t| of a cluster's peak; 0: the threshold" },
     { "least-size", OPT_COUNT, AT(least_size), "10", NULL, true, "units of a cluster that is kept" },
@@ -137,10 +137,27 @@ static int read_images(job *j)
     return topography_maps(&j->maps, maps->at, maps->n, &j->s.err) || read_neighbours(j) ? -1 : 0;
 }
 
+/* --layout auto: a model without a sheet gets a random permutation, which is said. */
+static int settle_layout(job *j)
+{
+    const stage_options *o = &j->o;
+    store *s = NULL;
+    if (!str_same(o->layout, "auto") || o->sheets || j->t.weights == WEIGHTS_MESH) return 0;
+    if (o->activations.n) {
+        if (store_open(&s, o->activations.at[0], "activations", &j->s.err)) return -1;
+        bool has_sheets = store_has(s, "sheet");
+        store_close(s);
+        if (has_sheets) return 0; /* LAYOUT_GIVEN */
+    }
+    j->t.layout = LAYOUT_RANDOM;
+    return 0;
+}
+
 static int read_maps(job *j)
 {
     const stage_options *o = &j->o;
     if (o->noise) return make_noise(j);
+    if (settle_layout(j)) return -1;
     bool flat = j->t.weights != WEIGHTS_MESH && j->t.layout == LAYOUT_GIVEN;
     const char *sheets = !flat ? NULL : o->sheets ? o->sheets : o->activations.n ? o->activations.at[0] : NULL;
     if (o->maps.n) return read_images(j);

@@ -134,15 +134,28 @@ static int read_grid(topography_data *d, store *s, err *e)
     return store_column_i4(s, "neuroid/index", d->taps[0].d, d->memory, &d->index, e);
 }
 
+/* One warning for all of them. */
+static void tell_without_sheet(const char *names, size_t n)
+{
+    if (n) log_warn("%zu taps without a sheet are left out:%s", n, names);
+}
+
 /* Positions of each tap; those without are left out, since a sheet that a model lacks cannot be read. */
 static int join_sheets(topography_data *d, const sheets *s, const char *path, err *e)
 {
-    size_t kept = 0;
+    size_t kept = 0, without = 0, used = 0;
+    char names[160] = "";
     for (size_t k = 0; k < d->n; k++) {
         topography_input t = d->taps[k];
         size_t at = sheets_find(s, t.name);
         if (at == SIZE_MAX) {
-            log_warn("%s has no sheet: left out", t.name);
+            without++;
+            if (used + strlen(t.name) + 8 < sizeof names) {
+                used += (size_t)snprintf(names + used, sizeof names - used, " %s", t.name);
+            } else if (used < sizeof names) {
+                snprintf(names + used, sizeof names - used, " ...");
+                used = sizeof names;
+            }
             continue;
         }
         if (s->d[at] != t.d)
@@ -154,7 +167,10 @@ static int join_sheets(topography_data *d, const sheets *s, const char *path, er
         d->taps[kept++] = t;
     }
     d->n = kept;
-    if (kept) return 0;
+    if (kept) {
+        tell_without_sheet(names, without);
+        return 0;
+    }
     err_set(e, ERR_INPUT, "%s: no map has a sheet there", path);
     return err_hint(e, "the sheets of a TopoLM are those of h.I.attn and h.I.mlp: broca extract --layers sublayers");
 }
