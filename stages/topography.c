@@ -59,6 +59,10 @@ typedef struct {
     double *covariate, **x; /* x [maps->n] responses, a row a unit */
     size_t *pos, *neg;
     topography_contrast contrast;
+    topography_items items; /* n 0: no profile */
+    double **all, *tokens;
+    uint8_t *held;
+    int8_t *side;
     graph *mesh;
     size_t neighbours; /* of a voxel; 0: not asked for */
 } job;
@@ -193,12 +197,47 @@ static size_t item(const job *j, size_t i)
     return i < j->contrast.n_pos ? j->pos[i] : j->neg[i - j->contrast.n_pos];
 }
 
-/* Rows of units, columns of the chosen items. */
+static double value_of(const job *j, const localize_tap *from, size_t item_number, size_t unit)
+{
+    double x = (double)from->x[item_number * from->d + unit];
+    return j->maps->absolute ? fabs(x) : x;
+}
+
+/* Which items are reported and which made the map, where the localizer has halves. */
+static int choose_profile(job *j)
+{
+    const localize_data *r = j->responses;
+    size_t n = r->in.n;
+    err *e = &j->s.err;
+    if (!j->maps->n_held) return 0;
+    if (!(j->held = mem_new(n, 1, e)) || !(j->side = mem_new(n, 1, e))) return -1;
+    memset(j->side, -1, n);
+    for (size_t i = 0; i < j->contrast.n_pos; i++)
+        j->side[j->pos[i]] = 1;
+    for (size_t i = 0; i < j->contrast.n_neg; i++)
+        j->side[j->neg[i]] = 0;
+    for (size_t k = 0; k < j->maps->n_held; k++) {
+        size_t i = 0;
+        while (i < n && !str_same(r->id[i], j->maps->held[k]))
+            i++;
+        if (i == n) return err_set(e, ERR_INPUT, "item %s of the localizer is not among the activations", j->maps->held[k]);
+        j->held[i] = 1;
+    }
+    j->items = (topography_items){ n, r->label, r->in.n_labels, r->labels, j->held, j->side, NULL };
+    if (!j->contrast.covariate) return 0;
+    if (!(j->tokens = mem_new(n, sizeof *j->tokens, e))) return -1;
+    for (size_t i = 0; i < n; i++)
+        j->tokens[i] = (double)r->in.tokens[i];
+    j->items.covariate = j->tokens;
+    return 0;
+}
+
+/* Rows of units, columns of the chosen items; for profiles, of all. */
 static int turn_taps(job *j)
 {
     size_t s = j->contrast.n_pos + j->contrast.n_neg;
     err *e = &j->s.err;
-    if (!(j->x = mem_new(j->maps->n, sizeof *j->x, e))) return -1;
+    if (!(j->x = mem_new(j->maps->n, sizeof *j->x, e)) || !(j->all = mem_new(j->maps->n, sizeof *j->all, e))) return -1;
     for (size_t k = 0; k < j->maps->n; k++) {
         topography_input *t = &j->maps->taps[k];
         const localize_tap *from = NULL;
@@ -209,8 +248,14 @@ static int turn_taps(job *j)
         if (!(j->x[k] = mem_new(t->d * s, sizeof **j->x, e))) return -1;
         for (size_t i = 0; i < s; i++)
             for (size_t u = 0; u < t->d; u++)
-                j->x[k][u * s + i] = (double)from->x[item(j, i) * t->d + u];
+                j->x[k][u * s + i] = value_of(j, from, item(j, i), u);
         t->x = j->x[k];
+        if (!j->items.n) continue;
+        if (!(j->all[k] = mem_new(t->d * j->items.n, sizeof **j->all, e))) return -1;
+        for (size_t i = 0; i < j->items.n; i++)
+            for (size_t u = 0; u < t->d; u++)
+                j->all[k][u * j->items.n + i] = value_of(j, from, i, u);
+        t->all = j->all[k];
     }
     return 0;
 }
@@ -252,7 +297,7 @@ static int read_responses(job *j)
     for (size_t i = 0; counts && i < j->contrast.n_pos + j->contrast.n_neg; i++)
         j->covariate[i] = (double)in->tokens[item(j, i)];
     if (counts) j->contrast.covariate = j->covariate;
-    return turn_taps(j);
+    return choose_profile(j) || turn_taps(j) ? -1 : 0;
 }
 
 /* Of noise maps: means, and how often each p is .05 or less. */
@@ -276,6 +321,7 @@ static void tell(const job *j, const topography *t)
         tell_noise(t);
         return;
     }
+    if (t->n_profiles) log_info("%zu profiles of held-out items: /profile", t->n_profiles);
     for (size_t k = 0; k < t->n; k++) {
         const topography_tap *a = &t->taps[k];
         char smoothed[96] = "", labels[48] = "";
@@ -323,7 +369,13 @@ static void job_free(job *j)
 {
     for (size_t k = 0; j->x && k < j->maps->n; k++)
         free(j->x[k]);
+    for (size_t k = 0; j->all && k < j->maps->n; k++)
+        free(j->all[k]);
     free(j->x);
+    free(j->all);
+    free(j->tokens);
+    free(j->held);
+    free(j->side);
     free(j->covariate);
     free(j->pos);
     free(j->neg);
@@ -341,6 +393,7 @@ int main(int argc, char **argv)
     if (choose(&j) || read_maps(&j) || read_responses(&j)) goto done;
     if (stage_plan(&j.s, "%zu maps, %zu permutations", j.maps->n, j.t.permutations)) goto done;
     if (topography_analyse(&t, j.maps->taps, j.maps->n, j.responses ? &j.contrast : NULL, &j.t, &j.s.err)) goto done;
+    if (j.items.n && topography_profiles(t, j.maps->taps, &j.items, &j.t, &j.s.err)) goto done;
     tell(&j, t); /* before the commit: warnings enter the product */
     product = stage_create(&j.s, "topography");
     if (!product || topography_put(product, t, &j.s.err) || describe(&j, product) || stage_commit(&j.s)) goto done;

@@ -313,6 +313,11 @@ int benjamini_yekutieli(const double *p, size_t n, double *q, err *e);
 int holm(const double *p, size_t n, double *q, err *e);
 void bonferroni(const double *p, size_t n, double *q);
 
+/* Means of value [n] by label (0 ... n_labels-1; -1: none) with 95 % t intervals over the items; labels with 2 items and more, in
+ * order. Returns how many; out has room for n_labels. (num/profile.c) */
+typedef struct { size_t label, n; double mean, lo, hi; } profile_row;
+size_t profile_by_label(profile_row *out, const double *value, const int32_t *label, size_t n, size_t n_labels);
+
 /* Ranks from 1, ties share their average. */
 int ranks_average(const double *x, size_t n, double *rank, err *e);
 int spearman(const double *a, const double *b, size_t n, double *r, err *e);

@@ -7,6 +7,7 @@
 #define BROCA_TOPOGRAPHY_H
 
 #include "broca/base.h"
+#include "broca/num.h"
 #include "broca/store.h"
 #include "broca/volume.h"
 
@@ -190,7 +191,20 @@ typedef struct {
     const uint8_t *selected;  /* [d] or NULL */
     const double *positions;  /* [d×2] or NULL: laid out as the options say */
     const double *x;          /* [d × (n_pos + n_neg)] a row a unit, or NULL: no responses at hand */
+    const double *all;        /* [d × items of a profile], or NULL */
+    const uint8_t *first;     /* [d] units that the items that are not held out select, or NULL */
 } topography_input;
+
+/* Items of every condition for profiles of held-out items. */
+typedef struct {
+    size_t n;
+    const int32_t *label;         /* [n] -1: none */
+    size_t n_labels;
+    const char *const *labels;    /* [n_labels] */
+    const uint8_t *held;          /* [n] 1: reported, in no map */
+    const int8_t *side;           /* [n] of the contrast that made the map: 1 first condition, 0 second, -1 neither */
+    const double *covariate;      /* [n] or NULL, as in the map */
+} topography_items;
 
 typedef struct {
     cluster_rule rule;
@@ -216,13 +230,26 @@ typedef struct {
     double *null_presmooth;   /* [permutations] positions permuted before smoothing */
     moran_null presmooth;
     topography_clusters side[2]; /* t > 0, t < 0; grown NULL where no unit passes */
+    clusters *first_half[2];     /* grown on the items that are not held out, or NULL */
     distance_curve *distance; /* NULL without responses or on a mesh */
 } topography_tap;
+
+/* Held-out responses by condition: mean z of the units. */
+typedef struct {
+    size_t tap, units, peak_unit; /* tap: number of the map; units that vary */
+    int sign;                     /* of a cluster; 0: the units that the other items selected */
+    size_t cluster;               /* its label in first_half */
+    size_t n;
+    profile_row *row;             /* [n] */
+} topography_profile;
 
 typedef struct {
     size_t n;
     topography_tap *taps;
     topography_options options;
+    size_t n_profiles, n_labels;
+    topography_profile *profile;
+    char **label;                 /* [n_labels] */
 } topography;
 
 /* What a localizer file tells, ready for topography_analyse but for x and layouts (topography/read.c). */
@@ -234,6 +261,9 @@ typedef struct {
     uint64_t seed;                 /* of the localizer: which items were matched */
     space grid;                    /* maps of brains: the voxels (vertices) of which index [d] are these; shape 0: none */
     int32_t *index;
+    bool absolute;                 /* its maps are of absolute values */
+    size_t n_held;                 /* items that its first half did not use; 0: no halves */
+    char **held;                   /* [n_held] their ids */
     arena *memory;
 } topography_data;
 /* Maps of a file of kind localizer; sheets_path as in sheets_read, NULL: no sheets. Where some taps have a sheet, the others are
@@ -255,6 +285,9 @@ void topography_data_free(topography_data *d); /* NULL is fine */
  * items or another model than the map was made of), positions that are no lattice, fewer than 4 units left. */
 int topography_analyse(topography **out, const topography_input *taps, size_t n, const topography_contrast *contrast,
                        const topography_options *o, err *e);
+/* Adds t->profile to an analysis of the same taps, all of which have `all` (topography/profile.c; METHODS 6.5, 8.10). */
+int topography_profiles(topography *t, const topography_input *taps, const topography_items *items,
+                        const topography_options *o, err *e);
 /* Kind `topography` (CONTRACT). */
 int topography_put(store *s, const topography *t, err *e);
 void topography_free(topography *t);

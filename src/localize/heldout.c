@@ -170,28 +170,27 @@ done:
 
 /* ---- profile ---- */
 
-static void profile(localizer_heldout *out, const localize_input *in)
+static int profile(localizer_heldout *out, const localize_input *in, err *e)
 {
-    for (size_t c = 0; in->label && c < in->n_labels; c++) {
-        double sum = 0, square = 0;
-        size_t n = 0, at = out->n_profile;
-        for (size_t i = 0; i < out->n_items; i++)
-            if ((size_t)in->label[out->item[i]] == c) {
-                sum += out->value[i];
-                n++;
-            }
-        if (n < 2) continue;
-        double mean = sum / (double)n;
-        for (size_t i = 0; i < out->n_items; i++)
-            if ((size_t)in->label[out->item[i]] == c) square += pow(out->value[i] - mean, 2);
-        double half = t_quantile(.975, (double)n - 1) * sqrt(square / (double)(n - 1) / (double)n);
-        out->profile_label[at] = c;
-        out->profile_n[at] = n;
-        out->profile_mean[at] = mean;
-        out->profile_lo[at] = mean - half;
-        out->profile_hi[at] = mean + half;
-        out->n_profile++;
+    int status = -1;
+    profile_row *rows = mem_new(in->n_labels, sizeof *rows, e);
+    int32_t *label = mem_new(out->n_items, sizeof *label, e);
+    if (!rows || !label) goto done;
+    for (size_t i = 0; i < out->n_items; i++)
+        label[i] = in->label ? in->label[out->item[i]] : -1;
+    out->n_profile = profile_by_label(rows, out->value, label, out->n_items, in->n_labels);
+    for (size_t k = 0; k < out->n_profile; k++) {
+        out->profile_label[k] = rows[k].label;
+        out->profile_n[k] = rows[k].n;
+        out->profile_mean[k] = rows[k].mean;
+        out->profile_lo[k] = rows[k].lo;
+        out->profile_hi[k] = rows[k].hi;
     }
+    status = 0;
+done:
+    free(rows);
+    free(label);
+    return status;
 }
 
 /* ---- all of it ---- */
@@ -256,7 +255,7 @@ static int report_half(localizer_heldout *out, heldout_space *s, double *t, doub
     for (size_t i = 0; i < s->in->n; i++)
         if (s->half[i] == 1 && item_counts(s->in, i)) out->item[out->n_items++] = i;
     heldout_values(out->value, s, out->selected, out->item, out->n_items);
-    profile(out, s->in);
+    if (profile(out, s->in, e)) return -1;
     return heldout_permute(out, s, e) || controls(out, s, t, value, e) ? -1 : 0;
 }
 

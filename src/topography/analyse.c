@@ -54,12 +54,12 @@ static int place_units(job *j, err *e)
     return 0;
 }
 
-static int neighbours(graph **out, const job *j, bool corners, err *e)
+int tap_graph(graph **out, const topography_tap *t, const topography_options *o, bool corners, err *e)
 {
-    const graph *m = j->o->mesh;
-    if (j->o->weights != WEIGHTS_MESH) return graph_positions(out, j->out->positions, j->in->d, corners, e);
-    if (!m || m->n != j->in->d)
-        return err_set(e, ERR_INPUT, "the mesh has %zu vertices, map %s has %zu", m ? m->n : 0, j->in->name, j->in->d);
+    const graph *m = o->mesh;
+    if (o->weights != WEIGHTS_MESH) return graph_positions(out, t->positions, t->d, corners, e);
+    if (!m || m->n != t->d)
+        return err_set(e, ERR_INPUT, "the mesh has %zu vertices, map %s has %zu", m ? m->n : 0, t->name, t->d);
     return graph_copy(out, m, e);
 }
 
@@ -117,7 +117,7 @@ static int whole_map(job *j, err *e)
     graph *g = NULL;
     int status = -1;
     if (!(t->null = mem_new(j->o->permutations, sizeof *t->null, e))) return -1;
-    if (neighbours(&g, j, j->o->weights == WEIGHTS_QUEEN, e)) goto done;
+    if (tap_graph(&g, t, j->o, j->o->weights == WEIGHTS_QUEEN, e)) goto done;
     size_t isolated = graph_isolated(g);
     if (isolated) log_warn("%s: %zu units have no neighbour: not in Moran's I", t->name, isolated);
     if (moran_of_map(&t->unsmoothed, g, t->t, !j->o->binary, j->o->permutations, j->o->seed, j->number, t->null, e)) goto done;
@@ -192,16 +192,14 @@ done:
 
 /* ---- clusters ---- */
 
-/* The map with NaN where a unit is not significant; the rule's threshold is the smallest |t| that is left. */
-static bool significant(double *map, cluster_rule *rule, const job *j, int sign)
+bool significant(double *map, cluster_rule *rule, const double *t, const double *q, size_t d, const topography_options *o,
+                 int sign)
 {
-    const topography_options *o = j->o;
-    const topography_input *in = j->in;
     double least = INFINITY;
-    for (size_t u = 0; u < in->d; u++) {
-        double height = sign * in->t[u];
-        bool in_it = isnan(o->threshold) ? in->q && in->q[u] < o->q && height > 0 : height >= o->threshold;
-        map[u] = in_it && isfinite(height) ? in->t[u] : NAN;
+    for (size_t u = 0; u < d; u++) {
+        double height = sign * t[u];
+        bool in_it = isnan(o->threshold) ? q && q[u] < o->q && height > 0 : height >= o->threshold;
+        map[u] = in_it && isfinite(height) ? t[u] : NAN;
         if (!isnan(map[u]) && height < least) least = height;
     }
     *rule = (cluster_rule){ least, isnan(o->least_peak) ? least : o->least_peak, o->least_size, sign };
@@ -236,10 +234,10 @@ static int grow_clusters(job *j, err *e)
     graph *g = NULL;
     double *map = mem_new(t->d, sizeof *map, e), *null = mem_new(count, sizeof *null, e);
     int status = -1;
-    if (!map || !null || neighbours(&g, j, !j->o->four, e)) goto done;
+    if (!map || !null || tap_graph(&g, t, j->o, !j->o->four, e)) goto done;
     for (size_t side = 0; side < 2; side++) {
         topography_clusters *k = &t->side[side];
-        if (!significant(map, &k->rule, j, side ? -1 : 1)) continue;
+        if (!significant(map, &k->rule, j->in->t, j->in->q, t->d, j->o, side ? -1 : 1)) continue;
         if (clusters_grow(&k->grown, g, map, &k->rule, e)) goto done;
         if (clusters_null(null, count, g, map, &k->rule, j->o->seed, j->number, e)) goto done;
         if (measure(k, t->positions, null, count, e)) goto done;
@@ -327,9 +325,16 @@ void topography_free(topography *t)
             clusters_free(a->side[side].grown);
             free(a->side[side].p);
             free(a->side[side].centre);
+            clusters_free(a->first_half[side]);
         }
         distance_free(a->distance);
     }
+    for (size_t k = 0; k < t->n_profiles; k++)
+        free(t->profile[k].row);
+    for (size_t k = 0; k < t->n_labels; k++)
+        free(t->label[k]);
+    free(t->profile);
+    free(t->label);
     free(t->taps);
     free(t);
 }

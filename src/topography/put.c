@@ -89,6 +89,20 @@ static int put_distance(const place *p, const distance_curve *c)
                : 0;
 }
 
+/* Clusters of the items that are not held out: whose profiles /profile has. */
+static int put_first_half(const place *p, const topography_tap *t)
+{
+    static const char *const side[] = { "positive", "negative" };
+    char name[512];
+    for (int k = 0; k < 2; k++) {
+        const clusters *c = t->first_half[k];
+        if (!c) continue;
+        snprintf(name, sizeof name, "/tap/%s/clusters/first_half/%s", p->tap, side[k]);
+        if (store_write_i4(p->s, name, 1, &c->n, c->label, p->e)) return -1;
+    }
+    return 0;
+}
+
 static int put_moran(const place *p, const topography_tap *t, size_t permutations)
 {
     const moran_result *m = &t->unsmoothed.value;
@@ -124,7 +138,7 @@ static int put_tap(store *s, const topography_tap *t, size_t permutations, err *
     if (put_column(&p, "t", t->t, t->d) || put_f8(&p, "positions", 2, dims, t->positions) ||
         put_u1(&p, "selected", t->selected, t->d) || put_moran(&p, t, permutations) || put_smoothed(&p, t, permutations) ||
         put_clusters(&p, &t->side[0], "positive") || put_clusters(&p, &t->side[1], "negative") ||
-        put_distance(&p, t->distance))
+        put_first_half(&p, t) || put_distance(&p, t->distance))
         return -1;
     snprintf(group, sizeof group, "/tap/%s", t->name);
     return store_set_text(s, group, "layout", t->positions ? layout_name(t->layout) : "mesh", e) ||
@@ -204,6 +218,46 @@ done:
     return status;
 }
 
+/* /profile: a row a (map, set of units, condition). */
+static int put_profiles(store *s, const topography *t, err *e)
+{
+    size_t n = 0, at = 0;
+    int status = -1;
+    for (size_t k = 0; k < t->n_profiles; k++)
+        n += t->profile[k].n;
+    if (n == 0) return 0;
+    char **tap = mem_new(n, sizeof *tap, e), **condition = mem_new(n, sizeof *condition, e);
+    int32_t *whole = mem_new(5 * n, sizeof *whole, e);
+    double *real = mem_new(3 * n, sizeof *real, e);
+    if (!tap || !condition || !whole || !real) goto done;
+    for (size_t k = 0; k < t->n_profiles; k++)
+        for (size_t i = 0; i < t->profile[k].n; i++, at++) {
+            const topography_profile *p = &t->profile[k];
+            const int32_t counts[5] = { p->sign, (int32_t)p->cluster, (int32_t)p->units, (int32_t)p->peak_unit, (int32_t)p->row[i].n };
+            const double values[3] = { p->row[i].mean, p->row[i].lo, p->row[i].hi };
+            tap[at] = t->taps[p->tap].name;
+            condition[at] = t->label[p->row[i].label];
+            for (size_t c = 0; c < 5; c++)
+                whole[c * n + at] = counts[c];
+            for (size_t c = 0; c < 3; c++)
+                real[c * n + at] = values[c];
+        }
+    if (store_put_text(s, "/profile/tap", tap, n, e) || store_put_text(s, "/profile/condition", condition, n, e)) goto done;
+    static const char *const whole_names[] = { "sign", "cluster", "units", "peak_unit", "n" }, *const real_names[] = { "mean", "lo", "hi" };
+    for (size_t c = 0; c < 8; c++) {
+        char name[64];
+        snprintf(name, sizeof name, "/profile/%s", c < 5 ? whole_names[c] : real_names[c - 5]);
+        if (c < 5 ? store_put_i4(s, name, whole + c * n, n, e) : store_put_f8(s, name, real + (c - 5) * n, n, e)) goto done;
+    }
+    status = 0;
+done:
+    free(tap);
+    free(condition);
+    free(whole);
+    free(real);
+    return status;
+}
+
 int topography_put(store *s, const topography *t, err *e)
 {
     static const char *const weights[] = { "queen", "rook", "mesh" };
@@ -218,5 +272,5 @@ int topography_put(store *s, const topography *t, err *e)
         store_set_int(s, "/", "layout_seed", (int64_t)o->seed, e) ||
         store_set_text(s, "/", "smoothed_what", t->n && t->taps[0].smoothed_responses ? "responses" : "t map", e))
         return -1;
-    return put_table(s, t, e);
+    return put_table(s, t, e) || put_profiles(s, t, e) ? -1 : 0;
 }

@@ -15,12 +15,12 @@ static int read_column(double **out, store *s, const char *tap, const char *what
     return store_column_f8(s, name, n, a, out, e);
 }
 
-static int read_selected(const uint8_t **out, store *s, const char *tap, size_t n, arena *a, err *e)
+static int read_selected(const uint8_t **out, store *s, const char *tap, const char *what, size_t n, arena *a, err *e)
 {
     char name[512];
     uint8_t *values = NULL, *kept;
     size_t count = 0;
-    snprintf(name, sizeof name, "tap/%s/selected", tap);
+    snprintf(name, sizeof name, "tap/%s/%s", tap, what);
     *out = NULL;
     if (!store_has(s, name)) return 0;
     if (store_read_u1(s, name, &values, &count, e)) return -1;
@@ -47,7 +47,8 @@ static int read_tap(topography_data *d, store *s, const char *tap, err *e)
     t->d = shape.dims[0];
     if (!(t->name = arena_text(d->memory, tap, strlen(tap), e))) return -1;
     if (read_column(&values, s, tap, "t", t->d, d->memory, e) || read_column(&q, s, tap, "q", t->d, d->memory, e) ||
-        read_selected(&t->selected, s, tap, t->d, d->memory, e))
+        read_selected(&t->selected, s, tap, "selected", t->d, d->memory, e) ||
+        read_selected(&t->first, s, tap, "selected_first_half", t->d, d->memory, e))
         return -1;
     t->t = values;
     t->q = q;
@@ -76,7 +77,7 @@ static int read_condition(topography_data *d, store *s, err *e)
     return store_has_attribute(s, "/", "condition") ? read_text(&d->condition, s, "condition", d->memory, e) : 0;
 }
 
-static int read_seed(uint64_t *seed, store *s, err *e)
+static int read_config(topography_data *d, store *s, err *e)
 {
     char *config = NULL;
     json *j = NULL;
@@ -88,11 +89,24 @@ static int read_seed(uint64_t *seed, store *s, err *e)
         double number = json_number(json_get(j, "seed"), 1);
         if (!text) value = number >= 0 ? (size_t)number : 1;
         else if (parse_size(text, &value)) value = 1;
+        d->absolute = str_same(json_text(json_get(j, "value"), ""), "absolute");
     }
-    *seed = value;
+    d->seed = value;
     json_free(j);
     free(config);
     return status;
+}
+
+/* The items that the localizer's first half did not use, if it has halves. */
+static int read_held(topography_data *d, store *s, err *e)
+{
+    store_shape_t shape;
+    if (!store_has(s, "heldout/item/id")) return 0;
+    if (store_shape(s, "heldout/item/id", &shape, e)) return -1;
+    if (shape.rank != 1) return err_set(e, ERR_INPUT, "%s: /heldout/item/id is not a column", store_path(s));
+    if (store_column_text(s, "heldout/item/id", shape.dims[0], d->memory, &d->held, e)) return -1;
+    d->n_held = shape.dims[0];
+    return 0;
 }
 
 static int read_maps(topography_data *d, store *s, err *e)
@@ -110,7 +124,7 @@ static int read_maps(topography_data *d, store *s, err *e)
     for (size_t k = 0; k < n; k++)
         if (read_tap(d, s, names[k], e)) goto done;
     status = read_text(&d->contrast, s, "contrast", d->memory, e) || read_text(&d->test, s, "test", d->memory, e) ||
-                     read_text(&d->match, s, "match", d->memory, e) || read_condition(d, s, e) || read_seed(&d->seed, s, e)
+                     read_text(&d->match, s, "match", d->memory, e) || read_condition(d, s, e) || read_config(d, s, e) || read_held(d, s, e)
                  ? -1
                  : 0;
 done:

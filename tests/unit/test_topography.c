@@ -493,7 +493,7 @@ static material *made(uint32_t seed, bool field, double effect, bool covariate)
     }
     benjamini_hochberg(p, UNITS, m->q, &e);
     m->positions = grid_positions(SIDE, SIDE);
-    m->in = (topography_input){ "h.0.attn", UNITS, m->t, m->q, NULL, m->positions, m->x };
+    m->in = (topography_input){ "h.0.attn", UNITS, m->t, m->q, NULL, m->positions, m->x, NULL, NULL };
     return m;
 }
 
@@ -667,6 +667,141 @@ static void threads_change_no_byte(void **state)
     unmade(m);
 }
 
+/* ---- profiles of held-out items ---- */
+
+typedef struct {
+    material *m;
+    int32_t label[ITEMS];
+    uint8_t held[ITEMS], chosen[UNITS];
+    int8_t side[ITEMS];
+    topography_items items;
+    topography_options o;
+} reported;
+
+/* Every other item is held out; every sixth is of a third condition, in no contrast. */
+static reported *halved(bool covariate)
+{
+    static const char *const names[] = { "S", "N", "W" };
+    reported *r = calloc(1, sizeof *r);
+    r->m = made(5, false, 2.385, covariate);
+    for (size_t s = 0; s < ITEMS; s++) {
+        r->label[s] = s % 6 == 5 ? 2 : s < ITEMS / 2 ? 0 : 1;
+        r->side[s] = s % 6 == 5 ? -1 : s < ITEMS / 2;
+        r->held[s] = s % 4 < 2;
+    }
+    for (size_t u = 0; u < UNITS; u++)
+        r->chosen[u] = u % 7 == 3;
+    r->m->in.all = r->m->x;
+    r->m->in.first = r->chosen;
+    r->items = (topography_items){ ITEMS, r->label, 3, names, r->held, r->side, covariate ? r->m->covariate : NULL };
+    r->o = topography_defaults();
+    r->o.permutations = 3;
+    r->o.fwhm = 0;
+    r->o.least_size = 3;
+    return r;
+}
+
+static topography *profiled(const reported *r)
+{
+    topography *t = analysed(r->m, r->o);
+    err e = { 0 };
+    if (topography_profiles(t, &r->m->in, &r->items, &r->o, &e)) fail_msg("%s", err_text(&e));
+    return t;
+}
+
+/* Mean z of the units with member[u] == which in item s. */
+static double mean_z(const reported *r, const int32_t *member, int32_t which, size_t s)
+{
+    double sum = 0, n = 0;
+    for (size_t u = 0; u < UNITS; u++) {
+        const double *x = r->m->x + u * ITEMS;
+        if (member[u] != which) continue;
+        sum += (x[s] - mean_f8(x, ITEMS)) / sqrt(variance_f8(x, ITEMS, 0));
+        n++;
+    }
+    return sum / n;
+}
+
+static void check_profile(const reported *r, const topography_profile *p, const int32_t *member, int32_t which)
+{
+    assert_int_equal(p->n, 3);
+    for (size_t c = 0; c < 3; c++) {
+        double v[ITEMS];
+        size_t n = 0;
+        for (size_t s = 0; s < ITEMS; s++)
+            if (r->held[s] && r->label[s] == (int32_t)c) v[n++] = mean_z(r, member, which, s);
+        double half = t_quantile(.975, (double)n - 1) * sqrt(variance_f8(v, n, 1) / (double)n);
+        assert_int_equal(p->row[c].n, n);
+        assert_int_equal(p->row[c].label, c);
+        assert_near(p->row[c].mean, mean_f8(v, n), 1e-12);
+        assert_near(p->row[c].hi - p->row[c].mean, half, 1e-12);
+        assert_near(p->row[c].mean - p->row[c].lo, half, 1e-12);
+    }
+}
+
+static void profiles_are_those_of_held_out_items(void **state)
+{
+    (void)state;
+    for (int covariate = 0; covariate < 2; covariate++) {
+        reported *r = halved(covariate);
+        topography *t = profiled(r);
+        const clusters *c = t->taps[0].first_half[0];
+        int32_t chosen[UNITS];
+        assert_non_null(c);
+        assert_true(t->n_profiles >= 2 && t->profile[0].sign == 0 && t->profile[1].sign == 1);
+        for (size_t u = 0; u < UNITS; u++)
+            chosen[u] = r->chosen[u];
+        check_profile(r, &t->profile[0], chosen, 1);
+        check_profile(r, &t->profile[1], c->label, 1);
+        assert_int_equal(t->profile[1].units, c->size[0]);
+        assert_true(t->profile[1].row[0].mean > t->profile[1].row[1].mean + 1); /* the planted effect */
+        topography_free(t);
+        unmade(r->m);
+        free(r);
+    }
+}
+
+/* Clusters do not know the items that their profiles are made of: an effect in those alone makes none. */
+static void held_out_items_make_no_cluster(void **state)
+{
+    (void)state;
+    reported *r = halved(false);
+    topography *t = profiled(r), *other;
+    int32_t label[UNITS];
+    memcpy(label, t->taps[0].first_half[0]->label, sizeof label);
+    for (size_t u = 0; u < UNITS; u++)
+        for (size_t s = 0; s < ITEMS; s++)
+            if (r->held[s] && r->side[s] == 1 && u < 20) r->m->x[u * ITEMS + s] += 50;
+    for (size_t u = 0; u < UNITS; u++)
+        r->m->t[u] = welch(r->m->x + u * ITEMS, ITEMS / 2, r->m->x + u * ITEMS + ITEMS / 2, ITEMS / 2).t;
+    other = profiled(r);
+    assert_memory_equal(other->taps[0].first_half[0]->label, label, sizeof label);
+    assert_true(fabs(other->profile[0].row[0].mean - t->profile[0].row[0].mean) > .1);
+    topography_free(t);
+    topography_free(other);
+    unmade(r->m);
+    free(r);
+}
+
+static void every_allocation_of_a_profile_may_fail(void **state)
+{
+    (void)state;
+    reported *r = halved(true);
+    int status = -1;
+    for (long k = 1; status && k < 500; k++) {
+        topography *t = analysed(r->m, r->o);
+        err e = { 0 };
+        mem_fail_at(k);
+        status = topography_profiles(t, &r->m->in, &r->items, &r->o, &e);
+        mem_fail_at(0);
+        if (status) assert_int_equal(e.kind, ERR_MEMORY);
+        topography_free(t);
+    }
+    assert_int_equal(status, 0);
+    unmade(r->m);
+    free(r);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -714,6 +849,9 @@ int main(void)
         cmocka_unit_test(units_without_a_t_are_left_out_and_counted),
         cmocka_unit_test(responses_of_something_else_are_refused),
         cmocka_unit_test(threads_change_no_byte),
+        cmocka_unit_test(profiles_are_those_of_held_out_items),
+        cmocka_unit_test(held_out_items_make_no_cluster),
+        cmocka_unit_test(every_allocation_of_a_profile_may_fail),
         cmocka_unit_test(every_allocation_may_fail),
     };
     log_start(&(log_options){ .quiet = true, .stage = "test" });
