@@ -163,6 +163,7 @@ demo: all
 	@BIN=$(BIN) pipeline/demo
 localizer: all
 	@pipeline/fetch topolm-small-pytorch tinystories-656k
+	@pipeline/fetch langloc || echo "localizer: without the published stimuli"
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
 # SIZE=committed, mini or full; without alice2016 the page has training and sheets only
 SIZE ?= committed

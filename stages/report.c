@@ -8,7 +8,7 @@
 typedef struct {
     common_options common;
     const char *title, *roi, *scores, *truth, *population, *sweep;
-    option_list encodings, ceilings, replicates, topography, training;
+    option_list encodings, ceilings, replicates, localizers, topography, training;
 } report_options;
 
 #define AT(field) offsetof(report_options, field)
@@ -19,6 +19,7 @@ static const option options[] = {
     { "truth", OPT_TEXT, AT(truth), NULL, "FILE", false, "simulated responses: planted values beside the estimates" },
     { "ceiling", OPT_LIST, AT(ceilings), NULL, "FILE", false, "ceilings, for their intervals beside the planted ones" },
     { "population", OPT_TEXT, AT(population), NULL, "FILE", false, "scores of many more simulated listeners: the expected score" },
+    { "localizer", OPT_LIST, AT(localizers), NULL, "FILE", false, "language units of models: a page of their own without --scores" },
     { "topography", OPT_LIST, AT(topography), NULL, "FILE", false, "maps on sheets, side by side: a page of their own without --scores" },
     { "training", OPT_LIST, AT(training), NULL, "NAME=train_log.tsv", false, "how a model was trained: its curves" },
     { "sweep", OPT_TEXT, AT(sweep), NULL, "FILE", false, "table of short runs over alpha: loss against topography" },
@@ -29,15 +30,16 @@ static const option options[] = {
 };
 static const option_help help = { "report", "one self-contained HTML page: the finding first", NULL, NULL };
 
-static void sheets_page(stage *s, const report_options *o)
+static void network_page(stage *s, const report_options *o, const report_networks *in)
 {
     buffer page = { 0 };
-    const char *title = parsed_given(s->parsed, "title") ? o->title : "Maps on sheets";
-    if (stage_plan(s, "a page from %zu files of maps", o->topography.n) || stage_needs(s, "out", o->common.out)) return;
-    report_training_inputs training = { o->training.at, o->training.n, o->sweep };
-    if (!report_sheets_page(&page, title, o->topography.at, o->topography.n, &training, &s->err) &&
-        !atomic_write(o->common.out, page.at, page.size, &s->err))
-        stage_result(s, "%s: %zu files of maps", o->common.out, o->topography.n);
+    const char *title = parsed_given(s->parsed, "title") ? o->title : "Language network and sheets";
+    const report_training_inputs training = { o->training.at, o->training.n, o->sweep };
+    if (stage_plan(s, "a page from %zu localizers and %zu files of maps", in->n_localizers, in->n_maps) ||
+        stage_needs(s, "out", o->common.out))
+        return;
+    if (!report_network_page(&page, title, in, &training, &s->err) && !atomic_write(o->common.out, page.at, page.size, &s->err))
+        stage_result(s, "%s: %zu localizers, %zu files of maps", o->common.out, in->n_localizers, in->n_maps);
     free(page.at);
 }
 
@@ -48,15 +50,17 @@ int main(int argc, char **argv)
     buffer page = { 0 };
     char *finding = NULL;
     if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
-    if (o.topography.n && !o.scores) {
-        sheets_page(&s, &o);
+    const report_networks networks = { o.localizers.at, o.localizers.n, o.topography.at, o.topography.n };
+    bool any = networks.n_localizers || networks.n_maps;
+    if (any && !o.scores) {
+        network_page(&s, &o, &networks);
         goto done;
     }
     if (stage_needs(&s, "scores", o.scores)) goto done;
     if (stage_plan(&s, "a page from %s and %zu encodings", o.scores, o.encodings.n)) goto done;
     if (stage_needs(&s, "out", o.common.out)) goto done;
     report_inputs in = { o.title, o.roi, o.scores, o.encodings.at, o.encodings.n, o.replicates.at, o.replicates.n, o.truth,
-                         o.ceilings.at, o.ceilings.n, o.population, o.topography.at, o.topography.n,
+                         o.ceilings.at, o.ceilings.n, o.population, any ? &networks : NULL,
                          { o.training.at, o.training.n, o.sweep } };
     if (report_page(&page, &in, &s.err) || report_finding(&finding, &in, &s.err)) goto done;
     if (atomic_write(o.common.out, page.at, page.size, &s.err)) goto done;

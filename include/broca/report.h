@@ -10,6 +10,14 @@
 extern "C" {
 #endif
 
+/* Localizers of models, and maps on sheets. */
+typedef struct {
+    const char *const *localizers; /* files of kind localizer */
+    size_t n_localizers;
+    const char *const *maps;       /* files of kind topography */
+    size_t n_maps;
+} report_networks;
+
 typedef struct {
     const char *const *logs; /* "NAME=train_log.tsv", at most 4 */
     size_t n_logs;
@@ -29,8 +37,7 @@ typedef struct {
     size_t n_ceilings;
     const char *population;          /* scores of many more listeners of the same kind: their mean is the expected
                                       * cross-validated score at this length of story; NULL: none */
-    const char *const *topography;   /* files of kind topography: maps on sheets, in a section of their own */
-    size_t n_topography;
+    const report_networks *networks; /* a section on the language network of models, or NULL */
     report_training_inputs training; /* how models were trained, in a section of its own */
 } report_inputs;
 
@@ -40,11 +47,11 @@ int report_finding(char **out, const report_inputs *in, err *e);
 /* The whole page. malloc'ed bytes in *b. Fails: no scores, an encoding of another experiment than the scores. */
 int report_page(buffer *b, const report_inputs *in, err *e);
 
-/* Files of kind topography side by side (report/topography.c): finding, table, sheets of all taps with contours of the selected
- * units on one diverging scale pinned at 0, distance curves, histograms of t. As a part of a page, and as a page of its own. */
-int report_sheets(buffer *b, const char *const *paths, size_t n, err *e);
-int report_sheets_page(buffer *b, const char *title, const char *const *paths, size_t n, const report_training_inputs *training,
-                       err *e);
+/* The language network of models (report/localizer.c, topography.c, clusters.c): what was selected, the test on held-out items,
+ * profiles of conditions; then the maps side by side: a table, the sheets of all taps with contours of the selected units on one
+ * diverging scale pinned at 0, distance curves, histograms of t, profiles of clusters. A part of a page, or a page of its own. */
+int report_network(buffer *b, const report_networks *in, err *e);
+int report_network_page(buffer *b, const char *title, const report_networks *in, const report_training_inputs *training, err *e);
 /* Curves of loss and spatial loss, and loss against topography over alpha (report/training.c). Part of a page. */
 int report_training(buffer *b, const report_training_inputs *in, err *e);
 

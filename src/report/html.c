@@ -5,6 +5,18 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "style.h"
+
+void page_head(buffer *b, const char *title)
+{
+    buffer_text(b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
+    html_text(b, title);
+    buffer_text(b, "</title>\n<style>\n");
+    buffer_text(b, report_style);
+    buffer_text(b, "</style>\n</head>\n<body>\n<main>\n");
+}
+
 void html_text(buffer *b, const char *text)
 {
     for (; *text; text++) {

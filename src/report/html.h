@@ -5,6 +5,8 @@
 
 #include "broca/base.h"
 
+/* From <!doctype to <main>: the title, the style. */
+void page_head(buffer *b, const char *title);
 /* Text with & < > " escaped. */
 void html_text(buffer *b, const char *text);
 /* A table cell: a number with so many digits after the point (– for NaN), or a text. */

@@ -153,11 +153,34 @@ static int read_text(char **out, store *s, const char *attribute, arena *a, err 
     return *out ? 0 : -1;
 }
 
-static int file_label(map_file *f, err *e)
+char *file_label(const char *path, arena *a, err *e)
 {
-    const char *slash = strrchr(f->path, '/'), *name = slash ? slash + 1 : f->path, *dot = strrchr(name, '.');
-    f->label = arena_text(f->memory, name, dot ? (size_t)(dot - name) : strlen(name), e);
-    return f->label ? 0 : -1;
+    static const char *const kinds[] = { ".h5", ".sheet", ".units", ".topography", ".localizer" };
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t n = strlen(name);
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        size_t m = strlen(kinds[k]);
+        if (n > m && memcmp(name + n - m, kinds[k], m) == 0) n -= m;
+    }
+    return arena_text(a, name, n, e);
+}
+
+static int read_profile(map_profile *p, store *s, arena *a, err *e)
+{
+    store_shape_t shape;
+    if (!store_has(s, "profile/tap")) return 0;
+    if (store_shape(s, "profile/tap", &shape, e)) return -1;
+    if (shape.rank != 1) return err_set(e, ERR_INPUT, "%s: /profile/tap is not a column", store_path(s));
+    size_t n = shape.dims[0];
+    if (store_column_text(s, "profile/tap", n, a, &p->tap, e) || store_column_text(s, "profile/condition", n, a, &p->condition, e) ||
+        store_column_i4(s, "profile/sign", n, a, &p->sign, e) || store_column_i4(s, "profile/cluster", n, a, &p->cluster, e) ||
+        store_column_i4(s, "profile/units", n, a, &p->units, e) || store_column_f8(s, "profile/mean", n, a, &p->mean, e) ||
+        store_column_f8(s, "profile/lo", n, a, &p->lo, e) || store_column_f8(s, "profile/hi", n, a, &p->hi, e))
+        return -1;
+    if (!p->condition || !p->sign || !p->cluster || !p->units || !p->mean || !p->lo || !p->hi)
+        return err_set(e, ERR_INPUT, "%s: /profile is not whole", store_path(s));
+    p->n = n;
+    return 0;
 }
 
 int read_map_file(map_file *f, const char *path, err *e)
@@ -166,7 +189,7 @@ int read_map_file(map_file *f, const char *path, err *e)
     store *s = NULL;
     f->path = path;
     if (!(f->memory = arena_new(e)) || store_open(&s, path, "topography", e)) goto done;
-    if (file_label(f, e) || read_table(f, s, e) || store_get_real(s, "/", "fwhm", &f->fwhm, e) ||
+    if (!(f->label = file_label(path, f->memory, e)) || read_table(f, s, e) || read_profile(&f->profile, s, f->memory, e) || store_get_real(s, "/", "fwhm", &f->fwhm, e) ||
         read_text(&f->contrast, s, "contrast", f->memory, e) || read_text(&f->match, s, "match", f->memory, e) ||
         read_text(&f->layout, s, "layout", f->memory, e))
         goto done;

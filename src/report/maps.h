@@ -17,6 +17,14 @@ typedef struct {
     char note[96], smooth_note[96], curve_note[96];
 } map_tap;
 
+/* Held-out responses of the selected units (sign 0) and of clusters by condition, a row each. */
+typedef struct {
+    size_t n;
+    char **tap, **condition;       /* [n] */
+    int32_t *sign, *cluster, *units;
+    double *mean, *lo, *hi;
+} map_profile;
+
 typedef struct {
     const char *path;
     char *label, *contrast, *match, *layout;
@@ -25,10 +33,13 @@ typedef struct {
     double *I, *p, *p_labels, *smoothed, *mean, *sd, *p_presmooth, *t_min, *t_max, *kept;
     double fwhm;
     map_tap *maps;
+    map_profile profile;
     arena *memory;
 } map_file;
 
 /* Zeroed before; whatever was reached belongs to f->memory, also on failure. */
 int read_map_file(map_file *f, const char *path, err *e);
+/* results/localizer/topolm-small.sheet.h5 -> "topolm-small": what figures call a file; NULL on error. */
+char *file_label(const char *path, arena *a, err *e);
 
 #endif

@@ -62,24 +62,14 @@ static int figures(buffer *b, const report_view *v, err *e)
     return 0;
 }
 
-static void head(buffer *b, const char *title)
-{
-    buffer_text(b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
-    html_text(b, title);
-    buffer_text(b, "</title>\n<style>\n");
-    buffer_text(b, report_style);
-    buffer_text(b, "</style>\n</head>\n<body>\n<main>\n");
-}
-
 static int body(buffer *b, const report_view *v, const report_inputs *in, const encoding_views *beside, const provenance *p, err *e)
 {
     if (in->truth && report_truth(b, v->r, in, e)) return -1;
     part_mode(b, v);
     if (part_summary(b, v, e) || figures(b, v, e) || part_replicates(b, v, beside, e)) return -1;
-    if (in->n_topography) {
-        buffer_text(b, "<h2>Maps on sheets</h2>\n");
-        if (report_sheets(b, in->topography, in->n_topography, e)) return -1;
+    if (in->networks) {
+        buffer_text(b, "<h2>The language network of models</h2>\n");
+        if (report_network(b, in->networks, e)) return -1;
     }
     if ((in->training.n_logs || in->training.sweep) && report_training(b, &in->training, e)) return -1;
     if (part_excluded(b, v, in, e)) return -1;
@@ -113,7 +103,7 @@ int report_page(buffer *b, const report_inputs *in, err *e)
         goto done;
     const char *roi = in->roi ? in->roi : "average", *model = finding_model(r), *seeds = finding_seeds(r);
     report_view v = { r, &x, model, seeds && !str_same(seeds, model) ? seeds : NULL, roi, finding_target(r, roi) };
-    head(b, in->title);
+    page_head(b, in->title);
     buffer_printf(b, "<p class=\"who\">%s</p>\n<h1>", simulated(r) ? "Simulated listeners with planted truth, not people." : "Responses of people.");
     html_text(b, in->title);
     buffer_text(b, "</h1>\n");

@@ -8,6 +8,7 @@
 
 #include "broca/store.h"
 #include "maps.h"
+#include "network.h"
 #include "sheets.h"
 #include "style.h"
 #include "svg.h"
@@ -299,7 +300,7 @@ static int figures(buffer *b, const map_file *f, size_t n, err *e)
     return 0;
 }
 
-int report_sheets(buffer *b, const char *const *paths, size_t n, err *e)
+static int sheets(buffer *b, const char *const *paths, size_t n, err *e)
 {
     int status = -1;
     map_file *f = mem_new(n, sizeof *f, e);
@@ -308,7 +309,7 @@ int report_sheets(buffer *b, const char *const *paths, size_t n, err *e)
         if (read_map_file(&f[i], paths[i], e)) goto done;
     finding(b, f, n);
     table_of(b, f, n);
-    status = figures(b, f, n, e);
+    status = figures(b, f, n, e) || part_clusters(b, f, n, e) ? -1 : 0;
 done:
     for (size_t i = 0; i < n; i++)
         arena_free(f[i].memory);
@@ -316,18 +317,21 @@ done:
     return status;
 }
 
-int report_sheets_page(buffer *b, const char *title, const char *const *paths, size_t n, const report_training_inputs *training,
-                       err *e)
+int report_network(buffer *b, const report_networks *in, err *e)
 {
-    buffer_text(b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
-    html_text(b, title);
-    buffer_text(b, "</title>\n<style>\n");
-    buffer_text(b, report_style);
-    buffer_text(b, "</style>\n</head>\n<body>\n<main>\n<h1>");
+    if (in->n_localizers && part_localizers(b, in->localizers, in->n_localizers, e)) return -1;
+    if (!in->n_maps) return 0;
+    if (in->n_localizers) buffer_text(b, "<h2>Organised in space?</h2>\n");
+    return sheets(b, in->maps, in->n_maps, e);
+}
+
+int report_network_page(buffer *b, const char *title, const report_networks *in, const report_training_inputs *training, err *e)
+{
+    page_head(b, title);
+    buffer_text(b, "<h1>");
     html_text(b, title);
     buffer_text(b, "</h1>\n");
-    if (report_sheets(b, paths, n, e)) return -1;
+    if (report_network(b, in, e)) return -1;
     if ((training->n_logs || training->sweep) && report_training(b, training, e)) return -1;
     buffer_printf(b, "<p class=\"note\">broca %s, commit %s. Each file: <code>broca inspect FILE</code> prints what it was made of and "
                      "the command that makes it again.</p>\n</main>\n</body>\n</html>\n",
