@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The language network of models and their sheets, for an experiment to include. It sets
+# The language network of models and their sheets, for an experiment to include (before rules.mk, if it includes that). It sets
 #
 #   R            where products go;  BIN  the programs
 #   NETWORKS     names of models;    folder.NAME  options of broca extract that name the model
@@ -11,6 +11,7 @@
 # and gets $(networks): $(R)/NAME.units.h5 over the first set, $(R)/NAME.SET.units.h5 over the others, $(sheets): $(R)/NAME.sheet.h5,
 # and $(network_options): what broca report takes.
 
+BIN ?= build/bin
 # $(call stamp,NAME,VALUE): a file that changes only when a value changes
 stamp ?= $(shell mkdir -p $(R)/.stamps; printf '%s\n' '$(2)' | cmp -s - $(R)/.stamps/$(1) || printf '%s\n' '$(2)' >$(R)/.stamps/$(1))$(R)/.stamps/$(1)
 network_extract  = $(or $(extract.$(1)),$(NETWORK_EXTRACT))

@@ -132,7 +132,8 @@ const char *localize_match_name(localize_match m);
 
 /* What localize needs from files. Several activations files hold either more taps of the same items, or more items of
  * the same taps of the same model. Conditions are the stimuli's, matched by item id. Rows are items (--pool last, mean,
- * ...). */
+ * ...). Units that vary over all items by no more than rounding does (1e-6 of their size, or of the tap's median unit) are made
+ * constant: no t, never selected. */
 typedef struct {
     localize_input in;
     int8_t *condition;

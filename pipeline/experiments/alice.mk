@@ -16,24 +16,35 @@ SERIES    := --drop-start 10 --highpass 128 --confounds motion --folds contiguou
 ENCODE    := $(SERIES) --delays 2s,4s,6s,8s --delays sndpwr=0 --candidates 20
 CEILING   := $(SERIES)
 DATA      := $(wildcard fmri/alice2016/*/*.TextGrid fmri/alice2016/*/6mm/*.txt fmri/alice2016/*/*-rp_*.txt)
-REPORT    := --title "Alice in Wonderland: tinystories-656k and 27 listeners"
+REPORT     = --title "Alice in Wonderland: tinystories-656k and 27 listeners" $(network_options)
 
-# SUMA (AlKhamissi et al. 2024), an untrained network of one block, 5 seeds: the half of its units that a language localizer
-# selects (METHODS 7.2). Of moderate width, with the tokens of the trained model; the published one is d 4096, 512 heads.
-SUMA      := --arch suma,d=512,heads=64,cycles=2,vocab=2048,tokenizer=models/tinystories-656k --layers h.0.ln_1,h.0.attn
-SUMA_LOCALIZE := --contrast S-N --select top:50%
-MORE_FILES := $(SEEDS:%=results/alice/suma.s%.h5) $(SEEDS:%=results/alice/units.suma.s%.h5)
-MORE      := $(foreach s,$(SEEDS),--features suma.s$(s)=results/alice/suma.s$(s).h5:h.0.ln_1,h.0.attn --units suma.s$(s)=results/alice/units.suma.s$(s).h5)
+# The language networks of the models, by the project's own localizer: the model of this experiment, the TopoLM pair where it can
+# be had (its sheets side by side), and SUMA (AlKhamissi et al. 2024), an untrained network of one block, 5 seeds: the half of
+# its units that the localizer selects predicts, too (METHODS 7.2). SUMA is of moderate width here, with the tokens of
+# tinystories-656k; the published one is d 4096, 512 heads, tokens of LLaMA-2.
+R          := results/alice
+ITEMS      := own
+source.own := stimuli/langloc-broca/stimuli.tsv
+items.own  := --from table $(source.own)
+PAIR       := $(if $(wildcard models/topolm-small-pytorch/topolm-small/topography.safetensors),topolm-small topolm-small-control)
+NETWORKS   := tinystories $(PAIR) $(SEEDS:%=suma.s%)
+SHEETS     := $(PAIR)
+SUMA       := --arch suma,d=512,heads=64,cycles=2,vocab=2048,tokenizer=models/tinystories-656k --layers h.0.ln_1,h.0.attn
+NETWORK_EXTRACT    := --layers sublayers
+NETWORK_LOCALIZE   := --contrast S-N --split-half
+NETWORK_TOPOGRAPHY := --permutations 999
+folder.tinystories := $(MODEL)
+$(foreach m,$(PAIR),$(eval folder.$(m) := --model models/topolm-small-pytorch/$(m))$(eval extract.$(m) := --pool mean --special no --layers sublayers))
+$(foreach s,$(SEEDS),$(eval folder.suma.s$(s) := $(SUMA) --seed $(s))$(eval extract.suma.s$(s) := --pool last))
+$(foreach s,$(SEEDS),$(eval localize.suma.s$(s) := --contrast S-N --select top:50% --split-half))
+MORE_FILES := $(foreach s,$(SEEDS),results/alice/story.suma.s$(s).h5 results/alice/suma.s$(s).units.h5)
+MORE       := $(foreach s,$(SEEDS),--features suma.s$(s)=results/alice/story.suma.s$(s).h5:h.0.ln_1,h.0.attn --units suma.s$(s)=results/alice/suma.s$(s).units.h5)
 
+include pipeline/network.mk
 include pipeline/rules.mk
 
+$(R)/report.html: $(networks) $(sheets)
 $(R)/predictors.h5: $(DATA) $(BIN)/broca-import
 	$(BIN)/broca-import --from alice --as features fmri/alice2016 --out $@
-$(R)/langloc.h5: stimuli/langloc-broca/stimuli.tsv $(BIN)/broca-import
-	$(BIN)/broca-import --from table --as stimuli $< --out $@
-$(R)/suma.s%.h5: $(R)/stimuli.h5 $(BIN)/broca-extract $(call stamp,suma,$(SUMA))
+$(R)/story.suma.s%.h5: $(R)/stimuli.h5 $(BIN)/broca-extract $(call stamp,suma,$(SUMA))
 	$(BIN)/broca-extract $(SUMA) --seed $* --stimuli $< --context window:512 --pool word --out $@
-$(R)/langloc.suma.s%.h5: $(R)/langloc.h5 $(BIN)/broca-extract $(call stamp,suma,$(SUMA))
-	$(BIN)/broca-extract $(SUMA) --seed $* --stimuli $< --pool last --out $@
-$(R)/units.suma.s%.h5: $(R)/langloc.suma.s%.h5 $(R)/langloc.h5 $(BIN)/broca-localize $(call stamp,suma.units,$(SUMA_LOCALIZE))
-	$(BIN)/broca-localize --activations $< --stimuli $(R)/langloc.h5 $(SUMA_LOCALIZE) --out $@

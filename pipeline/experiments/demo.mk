@@ -14,9 +14,22 @@ ENCODE    := $(SERIES) --delays 2s,4s,6s,8s --candidates 20
 CEILING   := $(SERIES)
 SIMULATE  := --signal .15 --baseline .05 --specific .05 --motion .05 --ar .4 --neuroids 4 --tr 2 \
              --highpass 128 --filter-blocks 6 --drop-start 5 --motion-removed
-REPORT    := --title "Simulated listeners with planted truth" --truth results/demo/responses.h5 \
-             --population results/demo/population.scores.h5
+REPORT     = --title "Simulated listeners with planted truth" --truth results/demo/responses.h5 \
+             --population results/demo/population.scores.h5 $(network_options)
+# the language networks of these models, by the project's own localizer
+R          := results/demo
+ITEMS      := own
+source.own := stimuli/langloc-broca/stimuli.tsv
+items.own  := --from table $(source.own)
+NETWORKS   := planted $(SEEDS:%=untrained.s%)
+SHEETS     :=
+NETWORK_EXTRACT    :=
+NETWORK_LOCALIZE   := --contrast S-N --split-half
+folder.planted     := $(MODEL)
+$(foreach s,$(SEEDS),$(eval folder.untrained.s$(s) := $(ARCH) --seed $(s)))
+include pipeline/network.mk
 include pipeline/rules.mk
+$(R)/report.html: $(networks)
 
 $(R)/responses.h5: $(R)/stimuli.h5 $(R)/trained.h5 $(BIN)/broca-simulate $(call stamp,responses,$(SIMULATE))
 	$(BIN)/broca-simulate --stimuli $(R)/stimuli.h5 --features $(R)/trained.h5:h.1 --subjects 20 $(SIMULATE) --out $@

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Activations files brought together with the conditions of their items. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,6 +200,41 @@ done:
     return status;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* The same text at another place of a batch gives a unit that differs in its last bits: such units would have a t of rounding.
+ * Those that vary over all items by no more than 1e-6 of their size, or of the median unit's, become constant. */
+static int flatten_tap(localize_tap *t, size_t n, err *e)
+{
+    union { const float *in; float *out; } x = { t->x };
+    float *span = mem_new(t->d, sizeof *span, e), *size = mem_new(2 * t->d, sizeof *size, e), *sorted = size ? size + t->d : NULL;
+    int status = -1;
+    if (!span || !size) goto done;
+    for (size_t u = 0; u < t->d; u++) {
+        float lo = x.in[u], hi = lo;
+        for (size_t i = 1; i < n; i++) {
+            lo = fminf(lo, x.in[i * t->d + u]);
+            hi = fmaxf(hi, x.in[i * t->d + u]);
+        }
+        span[u] = hi - lo;
+        size[u] = sorted[u] = fmaxf(fabsf(lo), fabsf(hi));
+    }
+    qsort(sorted, t->d, sizeof *sorted, by_value);
+    for (size_t u = 0; u < t->d; u++)
+        if (span[u] > 0 && span[u] <= 1e-6f * fmaxf(size[u], sorted[t->d / 2]))
+            for (size_t i = 1; i < n; i++)
+                x.out[i * t->d + u] = x.out[u];
+    status = 0;
+done:
+    free(span);
+    free(size);
+    return status;
+}
+
 int localize_read(localize_data **out, const char *const *paths, size_t count, const stimuli *conditions,
                   const char *contrast, bool one, err *e)
 {
@@ -209,6 +245,8 @@ int localize_read(localize_data **out, const char *const *paths, size_t count, c
     if (!d || !(d->memory = arena_new(e))) goto done;
     for (size_t i = 0; i < count; i++)
         if (add_file(d, paths[i], &model, e)) goto done;
+    for (size_t k = 0; k < d->in.n_taps; k++)
+        if (d->in.n && flatten_tap(&d->taps[k], d->in.n, e)) goto done;
     if (join_conditions(d, conditions, contrast, one, e)) goto done;
     d->in.condition = d->condition;
     d->in.tokens = d->tokens;
