@@ -8,9 +8,12 @@
 
 static int read_what(encode_units *u, const char *text, err *e)
 {
-    if (str_same(text, "selected")) u->which = UNITS_OF_SELECTION;
-    else if (str_same(text, "complement")) u->which = UNITS_OF_COMPLEMENT;
-    else if (str_begins(text, "control.") && !parse_size(text + strlen("control."), &u->control)) u->which = UNITS_OF_CONTROL;
+    if (str_same(text, "selected"))
+        u->which = UNITS_OF_SELECTION;
+    else if (str_same(text, "complement"))
+        u->which = UNITS_OF_COMPLEMENT;
+    else if (str_begins(text, "control.") && !parse_size(text + strlen("control."), &u->control))
+        u->which = UNITS_OF_CONTROL;
     else {
         err_set(e, ERR_USAGE, "--units: '%s' is neither selected, complement nor control.N", text);
         return err_hint(e, "--units [NAME=]FILE[:selected|complement|control.N]; controls are numbered from 0");
@@ -119,7 +122,8 @@ done:
     return status;
 }
 
-int units_of_set(float *rows, size_t n, size_t *width, const encode_options *o, const char *set, const char *tap, err *e)
+int units_of_set(float *rows, size_t n, size_t *width, const encode_options *o, const char *set, const char *tap,
+                 err *e)
 {
     for (size_t i = 0; i < o->n_units; i++) {
         encode_units u;

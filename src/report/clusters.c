@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the clusters of each sheet respond to, from items that did not make them: the largest ones of a file, a row each. */
+/* What the clusters of each sheet respond to, from items that did not make them: the largest ones of a file, a row
+ * each. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ static size_t same_units(const map_file *f, size_t first)
 {
     size_t n = 1;
     while (first + n < f->profile.n && str_same(f->profile.tap[first], f->profile.tap[first + n]) &&
-           f->profile.sign[first] == f->profile.sign[first + n] && f->profile.cluster[first] == f->profile.cluster[first + n])
+           f->profile.sign[first] == f->profile.sign[first + n] &&
+           f->profile.cluster[first] == f->profile.cluster[first + n])
         n++;
     return n;
 }
@@ -57,15 +59,19 @@ static int one_file(buffer *b, const map_file *f, err *e)
     qsort(list, n, sizeof *list, by_place);
     for (size_t i = 0; i < n; i++) {
         size_t at = list[i].first;
-        snprintf(name[i], sizeof name[i], "%.30s %s%d (%d)", f->profile.tap[at], f->profile.sign[at] > 0 ? "+" : "−", f->profile.cluster[at],
-                 f->profile.units[at]);
+        snprintf(name[i], sizeof name[i], "%.30s %s%d (%d)", f->profile.tap[at], f->profile.sign[at] > 0 ? "+" : "−",
+                 f->profile.cluster[at], f->profile.units[at]);
         row[i] = (dot_row){ .name = name[i], .n = list[i].n < CONDITIONS ? list[i].n : CONDITIONS };
         for (size_t c = 0; c < row[i].n; c++)
-            row[i].mark[c] = condition_mark(c, f->profile.condition[at + c], f->profile.mean[at + c], f->profile.lo[at + c], f->profile.hi[at + c]);
+            row[i].mark[c] = condition_mark(c, f->profile.condition[at + c], f->profile.mean[at + c],
+                                            f->profile.lo[at + c], f->profile.hi[at + c]);
     }
     if (n) {
-        html_figure_begin(b, f->label, "What its clusters respond to: sign of t and number of the cluster, its units in brackets%s.%s",
-                          n < all ? "; the largest ones" : "", str_same(f->layout, "given") ? "" : " The layout is not the model’s own.");
+        html_figure_begin(
+            b, f->label,
+            "What its clusters respond to: sign of t and number of the cluster, its units in brackets%s.%s",
+            n < all ? "; the largest ones" : "",
+            str_same(f->layout, "given") ? "" : " The layout is not the model’s own.");
         dot_legend(b, row, n, NULL);
         svg_dot_rows(b, row, n, "mean response (z)", "response profiles of clusters");
         html_figure_end(b);
@@ -81,8 +87,10 @@ int part_clusters(buffer *b, const map_file *f, size_t n, err *e)
         for (size_t k = 0; k < f[i].profile.n; k++)
             any = any || f[i].profile.sign[k];
     if (!any) return 0;
-    buffer_text(b, "<h3>What clusters respond to</h3>\n<p>Clusters grow on the t map of one half of the items (units that are significant by the same rule, "
-                   "neighbours on the sheet); the response of a cluster is the mean over its units, each z-scored, to the other half.</p>\n<div class=\"grid\">\n");
+    buffer_text(b, "<h3>What clusters respond to</h3>\n<p>Clusters grow on the t map of one half of the items (units "
+                   "that are significant by the same rule, "
+                   "neighbours on the sheet); the response of a cluster is the mean over its units, each z-scored, to "
+                   "the other half.</p>\n<div class=\"grid\">\n");
     for (size_t i = 0; i < n; i++)
         if (one_file(b, &f[i], e)) return -1;
     buffer_text(b, "</div>\n");

@@ -81,8 +81,12 @@ static int read_heldout(network *x, store *s, arena *a, err *e)
     const struct {
         const char *name;
         double *to;
-    } reals[] = { { "difference", &x->difference }, { "t", &x->t },           { "p", &x->p }, { "p_permutation", &x->p_permutation },
-                  { "p_control", &x->p_control },   { "chance_dice", &x->chance_dice } };
+    } reals[] = { { "difference", &x->difference },
+                  { "t", &x->t },
+                  { "p", &x->p },
+                  { "p_permutation", &x->p_permutation },
+                  { "p_control", &x->p_control },
+                  { "chance_dice", &x->chance_dice } };
     x->heldout = store_has(s, "heldout");
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         *reals[i].to = NAN;
@@ -90,9 +94,11 @@ static int read_heldout(network *x, store *s, arena *a, err *e)
     if (!x->heldout) return 0;
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         if (read_real(reals[i].to, s, "/heldout", reals[i].name, e)) return -1;
-    if (read_int(&x->heldout_selected, s, "/heldout", "n_selected", e) || read_int(&x->permutations, s, "/heldout", "n_permutations", e) ||
+    if (read_int(&x->heldout_selected, s, "/heldout", "n_selected", e) ||
+        read_int(&x->permutations, s, "/heldout", "n_permutations", e) ||
         read_int(&x->controls, s, "/heldout", "n_controls", e) || read_mean(&x->split_r, s, "heldout/split_r", e) ||
-        read_mean(&x->split_dice, s, "heldout/split_dice", e) || read_rows(&x->n_profile, s, "heldout/profile/condition", e))
+        read_mean(&x->split_dice, s, "heldout/split_dice", e) ||
+        read_rows(&x->n_profile, s, "heldout/profile/condition", e))
         return -1;
     if (!x->n_profile) return 0;
     return store_column_text(s, "heldout/profile/condition", x->n_profile, a, &x->condition, e) ||
@@ -122,8 +128,8 @@ static int read_network(network *x, const char *path, arena *a, err *e)
         read_text(&x->selection, s, "selection", a, e) || read_text(&x->match, s, "match", a, e) ||
         read_int(&x->selected, s, "/", "n_selected", e) || read_int(&x->units, s, "/", "units", e) ||
         read_real(&x->tokens_pos, s, "/", "tokens_pos", e) || read_real(&x->tokens_neg, s, "/", "tokens_neg", e) ||
-        read_real(&x->unmatched, s, "/", "overlap_unmatched", e) || read_real(&x->unmatched_r, s, "/", "r_unmatched", e) ||
-        read_heldout(x, s, a, e) || read_against(x, s, a, e))
+        read_real(&x->unmatched, s, "/", "overlap_unmatched", e) ||
+        read_real(&x->unmatched_r, s, "/", "r_unmatched", e) || read_heldout(x, s, a, e) || read_against(x, s, a, e))
         goto done;
     status = 0;
 done:
@@ -136,9 +142,12 @@ done:
 
 static void token_words(buffer *b, const network *x)
 {
-    if (str_same(x->match, "tokens")) buffer_text(b, "token counts matched");
-    else if (str_same(x->match, "covariate")) buffer_text(b, "token count taken off as a covariate");
-    else buffer_text(b, "token counts left as they are");
+    if (str_same(x->match, "tokens"))
+        buffer_text(b, "token counts matched");
+    else if (str_same(x->match, "covariate"))
+        buffer_text(b, "token count taken off as a covariate");
+    else
+        buffer_text(b, "token counts left as they are");
 }
 
 static void sentence(buffer *b, const network *x, bool first)
@@ -154,9 +163,11 @@ static void sentence(buffer *b, const network *x, bool first)
     buffer_text(b, ").");
     if (x->heldout && !isnan(x->t)) {
         bool found = x->p < .05 && x->t > 0 && !(x->p_permutation > .05);
-        buffer_printf(b, " On items that did not select them they %s: %.2f sd, t %.1f, p %.2g", found ? "respond more to the first condition, too" : "show no difference that can be relied on",
+        buffer_printf(b, " On items that did not select them they %s: %.2f sd, t %.1f, p %.2g",
+                      found ? "respond more to the first condition, too" : "show no difference that can be relied on",
                       x->difference, x->t, x->p);
-        if (!isnan(x->p_permutation)) buffer_printf(b, "; labels permuted and units selected anew: p %.2g", x->p_permutation);
+        if (!isnan(x->p_permutation))
+            buffer_printf(b, "; labels permuted and units selected anew: p %.2g", x->p_permutation);
         buffer_text(b, ".");
     }
     buffer_text(b, "</p>\n");
@@ -164,21 +175,26 @@ static void sentence(buffer *b, const network *x, bool first)
 
 static void p_cell(buffer *b, double p)
 {
-    if (isnan(p)) buffer_text(b, "<td class=\"n\">–</td>");
-    else buffer_printf(b, "<td class=\"n\">%.2g</td>", p);
+    if (isnan(p))
+        buffer_text(b, "<td class=\"n\">–</td>");
+    else
+        buffer_printf(b, "<td class=\"n\">%.2g</td>", p);
 }
 
 static void summary(buffer *b, const network *x, size_t n)
 {
-    html_table_begin(b, "model|contrast|#units|#tokens|token counts|#difference, sd|#t|#p|#p, reselected|#p, random units|#r of halves|#Dice of halves|#by chance|"
+    html_table_begin(b, "model|contrast|#units|#tokens|token counts|#difference, sd|#t|#p|#p, reselected|#p, random "
+                        "units|#r of halves|#Dice of halves|#by chance|"
                         "#common with unmatched|#Dice, other items");
     for (size_t i = 0; i < n; i++) {
         buffer_text(b, "<tr>");
         html_cell(b, x[i].label);
         html_cell(b, x[i].contrast);
         buffer_printf(b, "<td class=\"n\">%lld</td>", (long long)x[i].selected);
-        if (isnan(x[i].tokens_pos) || isnan(x[i].tokens_neg)) buffer_text(b, "<td class=\"n\">–</td>");
-        else buffer_printf(b, "<td class=\"n\">%.1f / %.1f</td>", x[i].tokens_pos, x[i].tokens_neg);
+        if (isnan(x[i].tokens_pos) || isnan(x[i].tokens_neg))
+            buffer_text(b, "<td class=\"n\">–</td>");
+        else
+            buffer_printf(b, "<td class=\"n\">%.1f / %.1f</td>", x[i].tokens_pos, x[i].tokens_neg);
         html_cell(b, x[i].match);
         html_number(b, x[i].difference, 2);
         html_number(b, x[i].t, 1);
@@ -193,9 +209,12 @@ static void summary(buffer *b, const network *x, size_t n)
         buffer_text(b, "</tr>\n");
     }
     html_table_end(b);
-    buffer_text(b, "<p class=\"note\">Difference, t, p: one half of the items selects, the other is reported (one split, fixed beforehand): Welch’s test, or that of "
-                   "the condition beside token count, over held-out items of the mean z-scored activation. Reselected: the share of label permutations, units "
-                   "selected anew in each, with as large a t. Random units: the share of layer-matched random sets with as large a t, a description and no test. "
+    buffer_text(b, "<p class=\"note\">Difference, t, p: one half of the items selects, the other is reported (one "
+                   "split, fixed beforehand): Welch’s test, or that of "
+                   "the condition beside token count, over held-out items of the mean z-scored activation. Reselected: "
+                   "the share of label permutations, units "
+                   "selected anew in each, with as large a t. Random units: the share of layer-matched random sets "
+                   "with as large a t, a description and no test. "
                    "Halves: 100 random splits, means. Other items: the same model with another stimulus set.</p>\n");
 }
 
@@ -232,7 +251,8 @@ static int profiles(buffer *b, const network *x, size_t n, err *e)
             for (size_t c = 0; c < r->n; c++)
                 r->mark[c] = condition_mark(c, x[k].condition[c], x[k].mean[c], x[k].lo[c], x[k].hi[c]);
         }
-        html_figure_begin(b, "What the selected units respond to.", "Items that did not select them; mean over the units, each z-scored over all items.");
+        html_figure_begin(b, "What the selected units respond to.",
+                          "Items that did not select them; mean over the units, each z-scored over all items.");
         dot_legend(b, row, rows, NULL);
         svg_dot_rows(b, row, rows, "mean response (z)", "response profile of the selected units");
         html_figure_end(b);

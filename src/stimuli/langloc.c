@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The published language localizer (stimuli/langloc.md): ten tables, a row an item, whose columns are called stim1 to stim14;
- * stim1 is a running number within the condition, stim2 to stim13 are the twelve words in capitals, stim14 is S or N. */
+/* The published language localizer (stimuli/langloc.md): ten tables, a row an item, whose columns are called stim1 to
+ * stim14; stim1 is a running number within the condition, stim2 to stim13 are the twelve words in capitals, stim14 is S
+ * or N. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,8 @@ static int item_text(char **out, const table *t, size_t row, const size_t *colum
     return (*out = arena_text(a, text, used, e)) ? 0 : -1;
 }
 
-static int add_row(stimuli *x, const table *t, size_t row, const size_t *column, const char *path, int run, int set, err *e)
+static int add_row(stimuli *x, const table *t, size_t row, const size_t *column, const char *path, int run, int set,
+                   err *e)
 {
     const char *condition = table_cell(t, row, column[WORDS + 1]), *number = table_cell(t, row, column[0]);
     char id[96], name[32];
@@ -39,7 +41,8 @@ static int add_row(stimuli *x, const table *t, size_t row, const size_t *column,
     x->condition[at] = arena_text(x->memory, condition, 1, e);
     x->extra[0].value[at] = arena_text(x->memory, name, (size_t)m, e);
     if (!x->id[at] || !x->condition[at] || !x->extra[0].value[at]) return -1;
-    if (stimuli_find(x, id) != SIZE_MAX) return err_set(e, ERR_INPUT, "%s: row %zu: %s occurs twice", path, row + 1, id);
+    if (stimuli_find(x, id) != SIZE_MAX)
+        return err_set(e, ERR_INPUT, "%s: row %zu: %s occurs twice", path, row + 1, id);
     x->n++;
     return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What clusters, and the selected units of a tap, do on items that made neither of them (METHODS 6.5, 8.10): clusters grow on
- * the t map of the items that are not held out; each unit is z-scored over all items; a cluster's response to an item is the
- * mean over its units (not a sum: clusters differ in size), a profile the mean over the held-out items of each condition. */
+/* What clusters, and the selected units of a tap, do on items that made neither of them (METHODS 6.5, 8.10): clusters
+ * grow on the t map of the items that are not held out; each unit is z-scored over all items; a cluster's response to
+ * an item is the mean over its units (not a sum: clusters differ in size), a profile the mean over the held-out items
+ * of each condition. */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -25,8 +26,10 @@ static int first_new(first_items *f, const topography_items *items, err *e)
             if (items->side[i] == side && !items->held[i]) {
                 if (f->covariate) f->covariate[n] = items->covariate[i];
                 f->item[n++] = i;
-                if (side) f->n_pos++;
-                else f->n_neg++;
+                if (side)
+                    f->n_pos++;
+                else
+                    f->n_neg++;
             }
     return 0;
 }
@@ -41,7 +44,8 @@ static t_result first_test(const first_items *f, const double *row, double *room
 }
 
 /* Over all maps: t [units] and q [units], Benjamini-Hochberg over all of them together, as localize does. */
-static int first_maps(double *t, double *q, const topography_input *taps, size_t n, const topography_items *items, err *e)
+static int first_maps(double *t, double *q, const topography_input *taps, size_t n, const topography_items *items,
+                      err *e)
 {
     first_items f;
     size_t units = 0, first = 0;
@@ -194,7 +198,8 @@ int topography_profiles(topography *t, const topography_input *taps, const topog
         s.in = &taps[k];
         s.t = map + first;
         s.q = q + first;
-        if (profile_selected(t, k, &s, e) || profile_clusters(t, k, &s, 0, e) || profile_clusters(t, k, &s, 1, e)) goto done;
+        if (profile_selected(t, k, &s, e) || profile_clusters(t, k, &s, 0, e) || profile_clusters(t, k, &s, 1, e))
+            goto done;
     }
     status = 0;
 done:
