@@ -129,9 +129,9 @@ typedef struct {
     const double *t, *q;
     double *sum, *map;
     int32_t *label, *member;
-} space;
+} held_space;
 
-static int profile_clusters(topography *t, size_t k, const space *s, int side, err *e)
+static int profile_clusters(topography *t, size_t k, const held_space *s, int side, err *e)
 {
     topography_tap *a = &t->taps[k];
     clusters **grown = &a->first_half[side];
@@ -156,7 +156,7 @@ done:
     return status;
 }
 
-static int profile_selected(topography *t, size_t k, const space *s, err *e)
+static int profile_selected(topography *t, size_t k, const held_space *s, err *e)
 {
     topography_profile *p;
     if (!s->in->first) return 0;
@@ -180,7 +180,7 @@ int topography_profiles(topography *t, const topography_input *taps, const topog
 {
     size_t units = 0, widest = 0, first = 0;
     double *map = NULL, *q = NULL;
-    space s = { .items = items, .o = o };
+    held_space s = { .items = items, .o = o };
     int status = -1;
     for (size_t k = 0; k < t->n; k++) {
         units += taps[k].d;
