@@ -153,7 +153,7 @@ $(BUILD)/calibrate/%: tests/calibrate/%.c $(filter-out $(wildcard tests/calibrat
                       $(wildcard tests/calibrate/*.h) $(BUILD)/libbroca.a
 	@mkdir -p $(@D)
 	$(CC) $(ALLCFLAGS) $(PKGCFLAGS) $(ALLLDFLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
-calibrate: all $(BUILD)/calibrate/nulls
+calibrate: all $(BUILD)/calibrate/nulls $(BUILD)/calibrate/studies
 	@BUILD=$(BUILD) BIN=$(BIN) tests/calibrate/run
 
 # ---- experiments (pipeline/rules.mk says how each product is made) ----

@@ -11,7 +11,8 @@
 #   BASELINE     feature sets of the baseline band: name=FILE:tap ...
 #   MORE         further options of broca encode that name features and units; MORE_FILES the files that they name
 #   TARGETS      group single
-#   ENCODE       options of broca encode;  CEILING those of broca ceiling;  REPORT those of broca report
+#   ENCODE       options of broca encode, ENCODE.group and ENCODE.single those of one target;  SCORE those of broca score;
+#                CEILING those of broca ceiling;  REPORT those of broca report
 #   DATA         files whose change redoes the import (obtained data)
 #
 # A product depends on its inputs, its program, and the values that decide its bytes: those are kept in a stamp file, written
@@ -59,9 +60,9 @@ $(R)/untrained.s%.h5: $(R)/stimuli.h5 $(BIN)/broca-extract $(call stamp,untraine
 	$(BIN)/broca-extract $(UNTRAINED) --seed $* --stimuli $< $(EXTRACT) --out $@
 
 $(R)/encoding.%.h5: $(models) $(R)/responses.h5 $(R)/stimuli.h5 $(baseline_files) $(MORE_FILES) $(BIN)/broca-encode \
-                    $(call stamp,encoding,$(BASELINE) $(ENCODE) $(SEEDS) $(MORE))
+                    $(call stamp,encoding,$(BASELINE) $(ENCODE) $(ENCODE.group) $(ENCODE.single) $(SEEDS) $(MORE))
 	$(BIN)/broca-encode --responses $(R)/responses.h5 $(features) $(MORE) $(BASELINE:%=--features %) \
-	  --baseline $(subst $(space),+,$(strip $(baseline_names))) --target $* $(ENCODE) --out $@
+	  --baseline $(subst $(space),+,$(strip $(baseline_names))) --target $* $(ENCODE) $(ENCODE.$*) --out $@
 
 $(R)/ceiling.%.h5: $(R)/responses.h5 $(BIN)/broca-ceiling $(call stamp,ceiling,$(CEILING))
 	$(BIN)/broca-ceiling --responses $< --target $* $(CEILING) --out $@

@@ -10,7 +10,9 @@
 
 typedef struct {
     common_options common;
-    const char *stimuli, *features;
+    const char *stimuli, *features, *power;
+    size_t items, volumes, runs, per_group, width, studies;
+    double ceiling, delta_r2, baseline_r2;
     size_t subjects, first_subject, neuroids, drop_start, filter_blocks;
     bool motion_removed;
     double signal, baseline, specific, motion, ar, tr_s, highpass_s;
@@ -33,6 +35,17 @@ static const option options[] = {
     { "filter-blocks", OPT_COUNT, AT(filter_blocks), "6", NULL, true, "contiguous blocks (outer folds) of that filter" },
     { "motion-removed", OPT_FLAG, AT(motion_removed), NULL, NULL, true, "the analysis will remove motion, for the planted ceilings" },
     { "drop-start", OPT_COUNT, AT(drop_start), "0", NULL, true, "rows that the analysis will drop, for the planted ceilings" },
+    { "power", OPT_TEXT, AT(power), NULL, "S,S,...", true, "plan a study instead: numbers of subjects to compare (docs/power.md)" },
+    { "items", OPT_COUNT, AT(items), "0", NULL, true, "power: items that everybody reads" },
+    { "volumes", OPT_COUNT, AT(volumes), "0", NULL, true, "power: volumes of all runs, with --tr" },
+    { "runs", OPT_COUNT, AT(runs), "1", NULL, true, "power: runs" },
+    { "per-group", OPT_COUNT, AT(per_group), "1", NULL, true, "power: items of a group (passage)" },
+    { "width", OPT_COUNT, AT(width), "20", NULL, true, "power: features of the model" },
+    { "ceiling", OPT_REAL, AT(ceiling), "0.4", NULL, true, "power: r of a perfect model with one subject" },
+    { "delta-r2", OPT_REAL, AT(delta_r2), "0.05", NULL, true,
+      "power: share of the variance of the mean over the first number of subjects that the model explains beyond the baseline" },
+    { "baseline-r2", OPT_REAL, AT(baseline_r2), "0.05", NULL, true, "power: that of the baseline" },
+    { "studies", OPT_COUNT, AT(studies), "500", NULL, true, "power: simulated studies for each number of subjects" },
     COMMON_OPTIONS(simulate_options),
     { 0 }
 };
@@ -74,6 +87,88 @@ static simulation plan(const simulate_options *o, uint64_t seed)
     return q;
 }
 
+/* ---- --power ---- */
+
+static size_t *read_subjects(const char *text, size_t *n, err *e)
+{
+    char **part = str_split(text, ',', n, e);
+    size_t *list = part ? mem_new(*n + 1, sizeof *list, e) : NULL;
+    for (size_t i = 0; list && i < *n; i++)
+        if (parse_size(part[i], &list[i]) || list[i] < 2 || list[i] > 10000) {
+            err_set(e, ERR_USAGE, "--power is numbers of subjects (2 to 10000), as 10,20,40, not '%s'", text);
+            free(list);
+            list = NULL;
+        }
+    free(part);
+    return list;
+}
+
+/* The table, whole or not at all. */
+static int write_power(const char *path, const power_row *rows, const power_plan *p, err *e)
+{
+    atomic *a = NULL;
+    buffer b = { 0 };
+    FILE *f = NULL;
+    int status = -1;
+    buffer_text(&b, "subjects\tpower\tpower_lo\tpower_hi\tmean_delta_r2\tmean_interval_width\tstudies\n");
+    for (size_t i = 0; i < p->n_subjects; i++)
+        buffer_printf(&b, "%zu\t%.4f\t%.4f\t%.4f\t%.5f\t%.5f\t%zu\n", rows[i].subjects, rows[i].power, rows[i].lo, rows[i].hi,
+                      rows[i].mean_delta, rows[i].mean_width, p->studies);
+    if (buffer_ok(&b, e) || atomic_open(&a, path, e)) goto done;
+    if (!(f = fopen(atomic_temporary(a), "wb"))) {
+        err_system(e, "%s", path);
+        goto done;
+    }
+    size_t wrote = fwrite(b.at, 1, b.size, f);
+    if (fclose(f) || wrote != b.size) {
+        err_system(e, "writing %s", path);
+        goto done;
+    }
+    status = atomic_commit(a, e);
+    a = NULL;
+done:
+    atomic_abandon(a);
+    free(b.at);
+    return status;
+}
+
+/* A bar a row: the curve. */
+static void show_power(const power_row *rows, size_t n)
+{
+    static const char bar[] = "########################################";
+    for (size_t i = 0; i < n; i++)
+        log_info("%5zu subjects: power %.2f [%.2f, %.2f] %-40.*s Delta R2 %.4f, interval %.4f wide", rows[i].subjects, rows[i].power,
+                 rows[i].lo, rows[i].hi, (int)(rows[i].power * 40 + .5), bar, rows[i].mean_delta, rows[i].mean_width);
+}
+
+static int plan_study(stage *s, const simulate_options *o, uint64_t seed)
+{
+    int status = -1;
+    power_plan p = { .runs = o->runs, .tr_s = o->volumes ? o->tr_s : 0, .rows = o->volumes ? o->volumes : o->items, .per_group = o->per_group,
+                     .width = o->width, .ceiling = o->ceiling, .delta_r2 = o->delta_r2, .baseline_r2 = o->baseline_r2, .studies = o->studies,
+                     .seed = seed };
+    size_t *subjects = read_subjects(o->power, &p.n_subjects, &s->err);
+    power_row *rows = mem_new(p.n_subjects + 1, sizeof *rows, &s->err);
+    p.subjects = subjects;
+    if (!subjects || !rows) goto done;
+    if (!o->items == !o->volumes || (o->volumes && !(o->tr_s > 0))) {
+        err_set(&s->err, ERR_USAGE, "--power needs --items N, or --volumes N and --tr S");
+        goto done;
+    }
+    if (stage_plan(s, "%zu studies for each of %zu numbers of subjects, %zu rows", p.studies, p.n_subjects, p.rows) ||
+        power_estimate(rows, &p, &s->err))
+        goto done;
+    show_power(rows, p.n_subjects);
+    if (o->common.out && write_power(o->common.out, rows, &p, &s->err)) goto done;
+    stage_result(s, "power %.2f with %zu subjects, %.2f with %zu (interval of Delta R2 above 0)", rows[0].power, rows[0].subjects,
+                 rows[p.n_subjects - 1].power, rows[p.n_subjects - 1].subjects);
+    status = 0;
+done:
+    free(subjects);
+    free(rows);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     simulate_options o;
@@ -86,6 +181,10 @@ int main(int argc, char **argv)
     size_t width;
     uint64_t seed;
     if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
+    if (o.power) {
+        if (!stage_seed(&s, &seed)) plan_study(&s, &o, seed);
+        goto done;
+    }
     if (stage_needs(&s, "stimuli", o.stimuli) || stage_needs(&s, "features", o.features) || stage_seed(&s, &seed)) goto done;
     if (!o.common.dry_run && stage_needs(&s, "out", o.common.out)) goto done;
     if (stage_input(&s, "stimuli", o.stimuli) || stimuli_read(&x, o.stimuli, &s.err)) goto done;

@@ -14,6 +14,11 @@ BASELINE  := rate=results/alice/stimuli.h5:word_rate sndpwr=results/alice/predic
 # the first ten volumes hold the change from silence to speech, which inflates everything (fmri/alice2016.md)
 SERIES    := --drop-start 10 --highpass 128 --confounds motion --folds contiguous:6,gap=10
 ENCODE    := $(SERIES) --delays 2s,4s,6s,8s --delays sndpwr=0 --candidates 20
+# intervals: blocks of 30 s (and the group's listeners) left out, refitted; p: the trained model's fits to rotated responses. Rotations
+# of 162 time courses cost as much as those of six: 20 are the fewest with which p can fall below .05
+ENCODE    += --jackknife 30s --null-sets trained
+ENCODE.group  := --null circular:199
+ENCODE.single := --null circular:20
 CEILING   := $(SERIES)
 DATA      := $(wildcard fmri/alice2016/*/*.TextGrid fmri/alice2016/*/6mm/*.txt fmri/alice2016/*/*-rp_*.txt)
 REPORT     = --title "Alice in Wonderland: tinystories-656k and 27 listeners" $(network_options)
