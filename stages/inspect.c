@@ -4,6 +4,7 @@
 #include "largest.h"
 #include "repeat.h"
 #include "stage.h"
+#include "token_file.h"
 
 typedef struct {
     common_options common;
@@ -15,7 +16,7 @@ static const option options[] = {
     { 0 }
 };
 static const option_help help = { "inspect", "kind, config, inputs, warnings, shapes of a file, and the command that repeats it",
-                                  "FILE", "Reads products of broca and any other HDF5 file.\n" };
+                                  "FILE", "Reads products of broca, its token files too, and any other HDF5 file.\n" };
 
 /* ---- small texts ---- */
 
@@ -380,14 +381,15 @@ static int inspect(const char *path, bool as_json, err *e)
 {
     facts f = { 0 };
     buffer b = { 0 };
-    int status = gather(&f, path, e);
+    bool tokens = token_file(path);
+    int status = tokens ? token_file_inspect(&b, path, as_json, e) : gather(&f, path, e);
     FILE *file = status ? NULL : fopen(path, "rb");
     if (file && !fseeko(file, 0, SEEK_END)) f.bytes = (size_t)ftello(file);
     if (file) fclose(file);
-    if (!status) status = as_json ? print_json(&b, &f, e) : print_text(&b, &f, e);
+    if (!status && !tokens) status = as_json ? print_json(&b, &f, e) : print_text(&b, &f, e);
     if (!status) status = buffer_ok(&b, e);
     if (!status && (fwrite(b.at, 1, b.size, stdout) != b.size || fflush(stdout))) status = err_system(e, "standard output");
-    if (!status) status = all_known(&f, e);
+    if (!status && !tokens) status = all_known(&f, e);
     free(b.at);
     facts_free(&f);
     return status;

@@ -66,6 +66,11 @@ a_tokenizer_that_is_there_gives_the_same_tokens() {
     corpus --tokenizer tokenizer.json --documents line --validation .1 --out given.tok sentences.txt story.txt &&
         head -c 256 story.tok | cut -b 17-64 >a && head -c 256 given.tok | cut -b 17-64 >b && cmp a b
 }
+inspect_tells_what_a_token_file_holds() {
+    "$bin/broca-inspect" story.tok >out && grep -q '^kind  *corpus, sha256' out && grep -q "^  story.txt .* sha256 $(sha256sum <story.txt | cut -c1-64)" out &&
+        "$bin/broca-inspect" --json story.tok >out && grep -q '"kind":"corpus".*"vocabulary":400' out && head -c 3000 story.tok >short.tok &&
+        refused 2 'is cut short' "$bin/broca-inspect" short.tok
+}
 bad_texts_are_refused() {
     printf 'caf\351\n' >latin.txt
     refused 2 'latin.txt is no UTF-8 text: byte 3 (0xe9) on line 1' corpus --tokenizer bytes --out no.tok latin.txt &&
@@ -196,7 +201,7 @@ the_plan_is_said_without_a_run() {
 }
 
 inputs || { echo 'not ok inputs'; echo '0 passed, 1 failed, 0 skipped'; exit 1; }
-check the_token_file_does_not_depend_on_threads_or_folders a_tokenizer_that_is_there_gives_the_same_tokens bad_texts_are_refused \
+check the_token_file_does_not_depend_on_threads_or_folders a_tokenizer_that_is_there_gives_the_same_tokens inspect_tells_what_a_token_file_holds bad_texts_are_refused \
     the_folder_is_a_model_that_broca_reads the_loss_of_the_log_is_that_of_the_model \
     killed_at_random_steps_on_one_thread killed_at_random_steps_on_two_threads \
     a_signal_checkpoints_and_exits_3 a_second_process_is_refused a_checkpoint_is_not_overwritten_unasked \
