@@ -215,6 +215,44 @@ static void a_vocabulary_that_the_text_cannot_fill_is_refused(void **state)
     free(out.at);
 }
 
+/* 400,000 words that occur once take more than 64 MiB of tables; what is learnt from the frequent ones stays the same. */
+static void rare_words_are_forgotten_for_lack_of_memory(void **state)
+{
+    (void)state;
+    err e = { 0 };
+    buffer text = { 0 }, free_of_limit = { 0 }, limited[2] = { { 0 } };
+    bpe_facts facts;
+    for (uint32_t i = 0; i < 400000; i++) {
+        uint32_t h = i * 2654435761u; /* letters only: GPT-2's pieces end where digits begin */
+        buffer_text(&text, " ");
+        for (int k = 0; k < 8; k++) buffer_printf(&text, "%c", 'a' + (int)(h >> 4 * k & 15));
+        if (i % 4 == 0) buffer_text(&text, i % 12 ? " the" : " other");
+    }
+    const char *path = test_write("many.txt", text.at);
+    corpus_texts *t = texts_of(&path, 1, "file", 0, &e);
+    bpe_recipe r = { .vocabulary = 259 };
+    assert_int_equal(bpe_train(t, &r, &free_of_limit, &facts, &e), 0);
+    assert_int_equal(facts.forgotten, 0);
+    r.memory = (size_t)64 << 20;
+    for (int i = 0; i < 2; i++) {
+        threads_start(i ? 2 : 1);
+        assert_int_equal(bpe_train(t, &r, &limited[i], &facts, &e), 0);
+        assert_true(facts.floor >= 1 && facts.forgotten >= 300000 && facts.words < 1000);
+    }
+    assert_string_equal(limited[0].at, limited[1].at);
+    assert_string_equal(limited[0].at, free_of_limit.at);
+    assert_non_null(strstr(limited[0].at, "\"h e\""));
+    r.vocabulary = 300; /* what was forgotten is not there to be merged */
+    assert_int_equal(bpe_train(t, &r, &limited[0], &facts, &e), -1);
+    assert_says(e, "occur twice for a vocabulary of");
+    r.memory = 0;
+    assert_int_equal(bpe_train(t, &r, &free_of_limit, &facts, &e), 0);
+    for (int i = 0; i < 2; i++) free(limited[i].at);
+    free(free_of_limit.at);
+    free(text.at);
+    corpus_texts_free(t);
+}
+
 /* ---- token files ---- */
 
 static const char prose[] = "The ferry left the harbour, and the harbour left the ferry.\nN\u00e4ive caf\u00e9s don't close; they're closed.\n";
@@ -376,6 +414,7 @@ int main(void)
         cmocka_unit_test(a_split_takes_each_document_once),
         cmocka_unit_test(texts_that_are_none_are_named),
         cmocka_unit_test(merges_are_those_of_counting_anew),
+        cmocka_unit_test(rare_words_are_forgotten_for_lack_of_memory),
         cmocka_unit_test(a_vocabulary_that_the_text_cannot_fill_is_refused),
         cmocka_unit_test(tokens_read_back_as_the_text),
         cmocka_unit_test(documents_of_the_splits_do_not_mix),
