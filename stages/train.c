@@ -19,8 +19,10 @@ static const option options[] = {
     { "corpus", OPT_TEXT, AT(corpus), NULL, "FILE", false, "token file of broca corpus" },
     { "arch", OPT_TEXT, AT(arch), NULL, "NAME,key=value...", true, "topolm, gpt2 or llama and its sizes; keys below" },
     { "plan", OPT_TEXT, AT(plan), NULL, "key=value,...", true, "batch, schedule, optimiser; keys below" },
-    { "config", OPT_TEXT, AT(config), NULL, "FILE", false, "both from a file of lines key = value, the first one arch = NAME" },
-    { "validate-every", OPT_COUNT, AT(validate_every), "250", NULL, false, "steps between validations; 0: at the end only" },
+    { "config", OPT_TEXT, AT(config), NULL, "FILE", false,
+      "both from a file of lines key = value, the first one arch = NAME" },
+    { "validate-every", OPT_COUNT, AT(validate_every), "250", NULL, false,
+      "steps between validations; 0: at the end only" },
     { "validation-windows", OPT_COUNT, AT(validation_windows), "64", NULL, false, "windows to validate on; 0: none" },
     { "checkpoint-every", OPT_COUNT, AT(checkpoint_every), "250", NULL, false,
       "steps between checkpoints in OUT/checkpoint; 0: at the end and on a signal" },
@@ -30,7 +32,8 @@ static const option options[] = {
 };
 
 static const char example[] =
-    "--out is a folder: a Hugging Face model folder when training is done; train_log.tsv and checkpoint/ lie in it. The same\n"
+    "--out is a folder: a Hugging Face model folder when training is done; train_log.tsv and checkpoint/ lie in it. "
+    "The same\n"
     "command with --resume goes on from the last checkpoint, to the same bytes; without one it starts.\n"
     "Example: broca train --corpus novels.tok --arch topolm,layers=4,width=196,context=128,alpha=.25 \\\n"
     "           --plan steps=7500,windows=16,peak=1e-3 --out models/mine --resume\n\n";
@@ -56,8 +59,11 @@ static int plan(stage *s, const training_recipe *r)
     t.model.vocabulary = corpus_about(c)->vocabulary;
     t.model.end = corpus_about(c)->end;
     if (train_check(&t.model, &t.plan, &s->err)) goto done;
-    size_t parameters = train_parameters(&t.model), seen = t.plan.steps * t.plan.micro_batches * t.plan.windows * t.plan.length;
-    status = stage_plan(s, "%zu parameters; %zu steps, %zu tokens (%.2f passes over %zu); %.3g floating-point operations; %zu MB of memory, "
+    size_t parameters = train_parameters(&t.model),
+           seen = t.plan.steps * t.plan.micro_batches * t.plan.windows * t.plan.length;
+    status = stage_plan(s,
+                        "%zu parameters; %zu steps, %zu tokens (%.2f passes over %zu); %.3g floating-point operations; "
+                        "%zu MB of memory, "
                         "%zu MB of disk for checkpoints",
                         parameters, t.plan.steps, seen, (double)seen / (double)corpus_about(c)->tokens[CORPUS_TRAIN],
                         corpus_about(c)->tokens[CORPUS_TRAIN], train_flops(&t.model, &t.plan) * (double)t.plan.steps,
@@ -70,8 +76,13 @@ done:
 static int write_sidecar(stage *s, const char *folder)
 {
     char *product = str_format(&s->err, "%s/train", folder);
-    sidecar side = { .product = product, .argc = s->argc, .argv = s->argv, .started_s = s->started_s,
-                     .wall_s = clock_s() - s->wall0_s, .cpu_s = clock_cpu_s(), .blas = blas_name() };
+    sidecar side = { .product = product,
+                     .argc = s->argc,
+                     .argv = s->argv,
+                     .started_s = s->started_s,
+                     .wall_s = clock_s() - s->wall0_s,
+                     .cpu_s = clock_cpu_s(),
+                     .blas = blas_name() };
     int status = product ? sidecar_write(&side, &s->err) : -1;
     free(product);
     return status;
@@ -79,9 +90,14 @@ static int write_sidecar(stage *s, const char *folder)
 
 static int run(stage *s, const stage_options *o)
 {
-    training_recipe r = { .corpus = o->corpus, .out = o->common.out, .validate_every = o->validate_every,
-                          .validation_windows = o->validation_windows, .checkpoint_every = o->checkpoint_every,
-                          .memory = o->common.memory, .half = str_same(o->weights, "f16"), .resume = o->common.resume };
+    training_recipe r = { .corpus = o->corpus,
+                          .out = o->common.out,
+                          .validate_every = o->validate_every,
+                          .validation_windows = o->validation_windows,
+                          .checkpoint_every = o->checkpoint_every,
+                          .memory = o->common.memory,
+                          .half = str_same(o->weights, "f16"),
+                          .resume = o->common.resume };
     training_result done;
     char heard[64] = "";
     if (stage_needs(s, "corpus", o->corpus) || stage_seed(s, &r.seed) || read_settings(s, o, &r)) return -1;
@@ -89,10 +105,11 @@ static int run(stage *s, const stage_options *o)
     if (o->common.dry_run) return plan(s, &r) < 0 ? -1 : 0;
     if (training_run(&r, &done, &s->err) || write_sidecar(s, o->common.out)) return -1;
     if (r.settings.model.sheet_rows) snprintf(heard, sizeof heard, ", spatial loss %.4f", done.spatial);
-    if (!done.validated) stage_result(s, "%zu parameters, %zu tokens; nothing was validated", done.parameters, done.seen_tokens);
+    if (!done.validated)
+        stage_result(s, "%zu parameters, %zu tokens; nothing was validated", done.parameters, done.seen_tokens);
     else
-        stage_result(s, "%zu parameters, %zu tokens: validation loss %.4f nats a token, %.4f bits a byte%s", done.parameters,
-                     done.seen_tokens, done.ce, done.bits_per_byte, heard);
+        stage_result(s, "%zu parameters, %zu tokens: validation loss %.4f nats a token, %.4f bits a byte%s",
+                     done.parameters, done.seen_tokens, done.ce, done.bits_per_byte, heard);
     return 0;
 }
 
@@ -103,7 +120,8 @@ int main(int argc, char **argv)
     buffer epilogue = { 0 };
     buffer_text(&epilogue, example);
     training_keys(&epilogue);
-    const option_help help = { "train", "language models, with the spatial loss of TopoLM or without", NULL, epilogue.at };
+    const option_help help = { "train", "language models, with the spatial loss of TopoLM or without", NULL,
+                               epilogue.at };
     if (!stage_begin(&s, argc, argv, &help, options, &o, &o.common)) run(&s, &o);
     free(epilogue.at);
     return stage_end(&s);

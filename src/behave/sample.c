@@ -22,12 +22,14 @@ static int by_logit(const void *a, const void *b, void *logits)
     return i < j ? -1 : i > j;
 }
 
-size_t behave_choose(const float *logits, size_t n, const behave_sampling *how, size_t position, size_t *order, double *p)
+size_t behave_choose(const float *logits, size_t n, const behave_sampling *how, size_t position, size_t *order,
+                     double *p)
 {
     if (how->temperature == 0) return behave_argmax(logits, n);
     size_t kept = how->top_k && how->top_k < n ? how->top_k : n;
     double sum = 0, reached = 0;
-    for (size_t i = 0; i < n; i++) order[i] = i;
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
     qsort_r(order, n, sizeof *order, by_logit, (void *)(uintptr_t)logits);
     for (size_t i = 0; i < kept; i++) {
         p[i] = exp(((double)logits[order[i]] - (double)logits[order[0]]) / how->temperature);

@@ -16,9 +16,9 @@ static const char *const css[MOST] = { "s1", "s2", "s3", "s4" };
 typedef struct {
     char name[64];
     size_t n, bins, n_validated;
-    double tokens;                                 /* at the end, millions */
+    double tokens;                                       /* at the end, millions */
     double bin_x[BINS], bin_ce[BINS], bin_spatial[BINS]; /* means of training steps */
-    double *at, *ce, *spatial;                     /* [n_validated] */
+    double *at, *ce, *spatial;                           /* [n_validated] */
     double last_bits;
     double *memory;
 } training_curve;
@@ -31,11 +31,12 @@ typedef struct {
 
 static int find_columns(const table *t, columns *c, err *e)
 {
-    return table_find(t, "tokens", &c->tokens, e) || table_find(t, "ce", &c->ce, e) || table_find(t, "spatial", &c->spatial, e) ||
-                   table_find(t, "validation_ce", &c->validation_ce, e) ||
+    return table_find(t, "tokens", &c->tokens, e) || table_find(t, "ce", &c->ce, e) ||
+                   table_find(t, "spatial", &c->spatial, e) || table_find(t, "validation_ce", &c->validation_ce, e) ||
                    table_find(t, "validation_spatial", &c->validation_spatial, e) ||
                    table_find(t, "validation_bits_per_byte", &c->bits, e)
-               ? -1 : 0;
+               ? -1
+               : 0;
 }
 
 static int read_rows(training_curve *x, const table *t, const columns *c, err *e)
@@ -57,7 +58,9 @@ static int read_rows(training_curve *x, const table *t, const columns *c, err *e
             in_bin = 0;
         }
         if (isnan(validation)) continue;
-        if (table_number(t, i, c->validation_spatial, &x->spatial[x->n_validated], e) || table_number(t, i, c->bits, &bits, e)) return -1;
+        if (table_number(t, i, c->validation_spatial, &x->spatial[x->n_validated], e) ||
+            table_number(t, i, c->bits, &bits, e))
+            return -1;
         x->at[x->n_validated] = tokens / 1e6;
         x->ce[x->n_validated++] = validation;
         x->last_bits = bits;
@@ -73,8 +76,7 @@ static int read_curve(training_curve *x, const char *spec, err *e)
     table *t = NULL;
     columns c;
     int status = -1;
-    if (!equals || equals == spec)
-        return err_set(e, ERR_USAGE, "--training is NAME=train_log.tsv, not '%s'", spec);
+    if (!equals || equals == spec) return err_set(e, ERR_USAGE, "--training is NAME=train_log.tsv, not '%s'", spec);
     snprintf(x->name, sizeof x->name, "%.*s", (int)(equals - spec), spec);
     if (table_read(&t, equals + 1, '\t', true, e) || find_columns(t, &c, e)) goto done;
     if (!(x->n = table_rows(t))) {
@@ -109,8 +111,10 @@ static void draw_curves(buffer *b, const training_curve *x, size_t n, bool spati
     plot p = plot_begin(b, HEIGHT, LEFT, RIGHT, BOTTOM, label);
     for (size_t i = 0; i < n; i++) {
         const double *bin = spatial ? x[i].bin_spatial : x[i].bin_ce, *held = spatial ? x[i].spatial : x[i].ce;
-        for (size_t k = 0; k < x[i].bins; k++) plot_cover(&lo, &hi, bin[k]);
-        for (size_t k = 0; k < x[i].n_validated; k++) plot_cover(&lo, &hi, held[k]);
+        for (size_t k = 0; k < x[i].bins; k++)
+            plot_cover(&lo, &hi, bin[k]);
+        for (size_t k = 0; k < x[i].n_validated; k++)
+            plot_cover(&lo, &hi, held[k]);
         most = fmax(most, x[i].tokens);
     }
     if (spatial) plot_cover(&lo, &hi, 0);
@@ -122,8 +126,8 @@ static void draw_curves(buffer *b, const training_curve *x, size_t n, bool spati
         const double *bin = spatial ? x[i].bin_spatial : x[i].bin_ce, *held = spatial ? x[i].spatial : x[i].ce;
         polyline(&p, css[i], x[i].bins, x[i].bin_x, bin);
         for (size_t k = 0; k < x[i].n_validated; k++)
-            plot_dot(&p, css[i], plot_x(&p, x[i].at[k]), plot_y(&p, held[k]), 2.5, "%s, held-out text after %.2f million tokens: %.4f",
-                     x[i].name, x[i].at[k], held[k]);
+            plot_dot(&p, css[i], plot_x(&p, x[i].at[k]), plot_y(&p, held[k]), 2.5,
+                     "%s, held-out text after %.2f million tokens: %.4f", x[i].name, x[i].at[k], held[k]);
         name[i] = x[i].name;
         y[i] = plot_y(&p, bin[x[i].bins - 1]);
     }
@@ -137,7 +141,8 @@ static void curve_figures(buffer *b, const training_curve *x, size_t n)
     draw_curves(b, x, n, false, "cross-entropy, nats a token");
     html_figure_end(b);
     html_figure_begin(b, "Spatial loss along training.",
-                      "Mean over sheets: ½ is no relation between correlation and distance, 0 a perfect one; measured for the control, too.");
+                      "Mean over sheets: ½ is no relation between correlation and distance, 0 a perfect one; measured "
+                      "for the control, too.");
     draw_curves(b, x, n, true, "spatial loss");
     html_figure_end(b);
 }
@@ -160,7 +165,8 @@ static int sweep_figure(buffer *b, const char *path, err *e)
         plot_cover(&lo[1], &hi[1], moran[i]);
     }
     html_figure_begin(b, "What topography costs.",
-                      "Short runs of %s steps, one an alpha, same seed and data: loss on held-out text against the unsmoothed Moran’s I "
+                      "Short runs of %s steps, one an alpha, same seed and data: loss on held-out text against the "
+                      "unsmoothed Moran’s I "
                       "of the localizer’s t map, mean over sheets.",
                       table_cell(t, 0, steps));
     plot p = plot_begin(b, HEIGHT, LEFT, 40, BOTTOM, "loss against Moran's I");
@@ -192,8 +198,10 @@ static void said(buffer *b, const training_curve *x)
     html_text(b, x->name);
     buffer_printf(b, ": %.1f million tokens", x->tokens);
     if (x->n_validated) {
-        buffer_printf(b, "; held-out text %.3f nats a token, %.3f bits a byte", x->ce[x->n_validated - 1], x->last_bits);
-        if (!isnan(x->spatial[x->n_validated - 1])) buffer_printf(b, ", spatial loss %.4f", x->spatial[x->n_validated - 1]);
+        buffer_printf(b, "; held-out text %.3f nats a token, %.3f bits a byte", x->ce[x->n_validated - 1],
+                      x->last_bits);
+        if (!isnan(x->spatial[x->n_validated - 1]))
+            buffer_printf(b, ", spatial loss %.4f", x->spatial[x->n_validated - 1]);
     }
     buffer_text(b, ".</p>\n");
 }
@@ -211,14 +219,16 @@ int report_training(buffer *b, const report_training_inputs *in, err *e)
     for (size_t i = 0; i < n; i++)
         if (read_curve(&x[i], in->logs[i], e)) goto done;
     buffer_text(b, "<h2>Training</h2>\n");
-    for (size_t i = 0; i < n; i++) said(b, &x[i]);
+    for (size_t i = 0; i < n; i++)
+        said(b, &x[i]);
     buffer_text(b, "<div class=\"grid\">\n");
     if (n) curve_figures(b, x, n);
     status = in->sweep ? sweep_figure(b, in->sweep, e) : 0;
     buffer_text(b, "</div>\n");
 done:
     if (status) err_while(e, "drawing how models were trained");
-    for (size_t i = 0; i < n; i++) free(x[i].memory);
+    for (size_t i = 0; i < n; i++)
+        free(x[i].memory);
     free(x);
     return status;
 }

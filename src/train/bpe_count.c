@@ -50,7 +50,8 @@ static int count_block(counter *c, int n, const text_blocks *b, err *e)
     return 0;
 }
 
-/* Adds what a thread counted to all. Sums do not depend on the order; the order of the list does, and nobody looks at it. */
+/* Adds what a thread counted to all. Sums do not depend on the order; the order of the list does, and nobody looks at
+ * it. */
 static int gather(words *all, counter *c, bpe_facts *facts, err *e)
 {
     for (size_t i = 0; i < c->words.n; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A trained BPE as tokenizer.json: byte-level pre-tokenizer with GPT-2's pattern, as Hugging Face's `tokenizers` saves it. */
+/* A trained BPE as tokenizer.json: byte-level pre-tokenizer with GPT-2's pattern, as Hugging Face's `tokenizers` saves
+ * it. */
 #include "corpus_inside.h"
 
 #include <stdlib.h>
@@ -25,7 +26,8 @@ static unsigned letter(unsigned char byte)
 {
     unsigned before = 0;
     if (itself(byte)) return byte;
-    for (unsigned b = 0; b < byte; b++) before += !itself(b);
+    for (unsigned b = 0; b < byte; b++)
+        before += !itself(b);
     return 256 + before;
 }
 
@@ -90,14 +92,18 @@ int bpe_json(const bpe_model *m, const char *end, buffer *out, err *e)
     if (end) {
         buffer_printf(out, "{\"id\":%zu,\"content\":", m->n);
         json_quote(out, end);
-        buffer_text(out, ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}");
+        buffer_text(out,
+                    ",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}");
     }
-    buffer_text(out, "],\"normalizer\":null,"
-                      "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},"
-                      "\"post_processor\":null,"
-                      "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true},"
-                      "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"continuing_subword_prefix\":null,"
-                      "\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,\"ignore_merges\":false,\"vocab\":{");
+    buffer_text(
+        out,
+        "],\"normalizer\":null,"
+        "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"
+        ","
+        "\"post_processor\":null,"
+        "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true},"
+        "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"continuing_subword_prefix\":null,"
+        "\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,\"ignore_merges\":false,\"vocab\":{");
     if (add_vocabulary(m, end, out, e)) return -1;
     buffer_text(out, "},\"merges\":[");
     if (add_merges(m, out, e)) return -1;
@@ -118,7 +124,8 @@ int bpe_train(const corpus_texts *t, const bpe_recipe *r, buffer *out, bpe_facts
                        r->end ? " and the end symbol are 258" : " are 257");
     if (r->memory && r->memory < least_memory)
         return err_set(e, ERR_USAGE, "%zu bytes are too few to count words; at least 64M", r->memory);
-    if (bpe_count(t, r->memory, &w, &f, e) || bpe_merge(&m, &w, tokens, r->end, &f, e) || bpe_json(&m, r->end, out, e)) goto done;
+    if (bpe_count(t, r->memory, &w, &f, e) || bpe_merge(&m, &w, tokens, r->end, &f, e) || bpe_json(&m, r->end, out, e))
+        goto done;
     if (facts) *facts = f;
     status = 0;
 done:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Byte-pair merges over counted words (Sennrich et al. 2016): each word is a list of token ids with a count; a table holds the
- * count of every pair of neighbours and the words it was seen in; a heap gives the most frequent pair. Entries of the heap
- * whose count has changed since are put back with their present one when they come up. */
+/* Byte-pair merges over counted words (Sennrich et al. 2016): each word is a list of token ids with a count; a table
+ * holds the count of every pair of neighbours and the words it was seen in; a heap gives the most frequent pair.
+ * Entries of the heap whose count has changed since are put back with their present one when they come up. */
 #include "corpus_inside.h"
 
 #include <stdlib.h>
@@ -20,14 +20,14 @@ typedef struct {
 } heap_item;
 
 typedef struct {
-    uint32_t *ids;     /* of all words, one after the other */
-    size_t *begin;     /* [n] */
-    uint32_t *length;  /* [n]: shrinks in place */
-    uint64_t *count;   /* [n] */
+    uint32_t *ids;    /* of all words, one after the other */
+    size_t *begin;    /* [n] */
+    uint32_t *length; /* [n]: shrinks in place */
+    uint64_t *count;  /* [n] */
     size_t n;
     pair_entry *entry;
     size_t n_entries, entry_room;
-    uint32_t *slot;    /* index + 1 of the entry of a pair */
+    uint32_t *slot; /* index + 1 of the entry of a pair */
     size_t n_slots;
     heap_item *heap;
     size_t n_heap, heap_room;
@@ -59,7 +59,8 @@ static int grow_slots(merger *m, err *e)
     if (!more) return -1;
     for (size_t i = 0; i < m->n_entries; i++) {
         size_t k = pair_hash(m->entry[i].pair) & (n - 1);
-        while (more[k]) k = (k + 1) & (n - 1);
+        while (more[k])
+            k = (k + 1) & (n - 1);
         more[k] = (uint32_t)i + 1;
     }
     free(m->slot);
@@ -139,7 +140,8 @@ static int heap_put(merger *m, uint32_t entry, err *e)
     m->heap = list;
     heap_item x = { m->entry[entry].count, entry };
     size_t i = m->n_heap++;
-    for (; i && before(m, x, m->heap[(i - 1) / 2]); i = (i - 1) / 2) m->heap[i] = m->heap[(i - 1) / 2];
+    for (; i && before(m, x, m->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        m->heap[i] = m->heap[(i - 1) / 2];
     m->heap[i] = x;
     return 0;
 }
@@ -157,7 +159,8 @@ static heap_item heap_take(merger *m)
     return top;
 }
 
-/* Entries whose counts rose get an item of the present count; older items of theirs are found stale when they come up. */
+/* Entries whose counts rose get an item of the present count; older items of theirs are found stale when they come up.
+ */
 static int heap_refresh(merger *m, err *e)
 {
     for (size_t i = 0; i < m->n_touched; i++) {
@@ -180,7 +183,8 @@ static int by_number(const void *a, const void *b)
 static int start(merger *m, words *w, err *e)
 {
     size_t ids[256], at = 0;
-    for (size_t i = 0; i < 256; i++) ids[bpe_first_byte(i)] = i;
+    for (size_t i = 0; i < 256; i++)
+        ids[bpe_first_byte(i)] = i;
     m->n = w->n;
     if (!(m->ids = mem_new(w->key_n, sizeof *m->ids, e)) || !(m->begin = mem_new(w->n, sizeof *m->begin, e)) ||
         !(m->length = mem_new(w->n, sizeof *m->length, e)) || !(m->count = mem_new(w->n, sizeof *m->count, e)))
@@ -190,7 +194,8 @@ static int start(merger *m, words *w, err *e)
         m->begin[i] = at;
         m->length[i] = w->word[i].n;
         m->count[i] = w->word[i].value;
-        for (size_t k = 0; k < w->word[i].n; k++) m->ids[at++] = (uint32_t)ids[text[k]];
+        for (size_t k = 0; k < w->word[i].n; k++)
+            m->ids[at++] = (uint32_t)ids[text[k]];
     }
     words_free(w);
     for (size_t i = 0; i < m->n; i++)
@@ -309,8 +314,8 @@ static int merge_all(bpe_model *b, merger *m, words *known, size_t tokens, const
         uint32_t id;
         if (m->n_heap) top = heap_take(m);
         if (top.count < 2) {
-            err_set(e, ERR_INPUT, "the texts have pairs that occur twice for a vocabulary of %zu, not of %zu", b->n + (end != NULL),
-                    tokens + (end != NULL));
+            err_set(e, ERR_INPUT, "the texts have pairs that occur twice for a vocabulary of %zu, not of %zu",
+                    b->n + (end != NULL), tokens + (end != NULL));
             err_hint(e, "give more text, or --train-bpe %zu", b->n + (end != NULL));
             goto done;
         }
@@ -339,8 +344,10 @@ int bpe_merge(bpe_model *b, words *w, size_t tokens, const char *end, bpe_facts 
 {
     merger m = { 0 };
     words known = { 0 };
-    int status = first_tokens(b, &known, e) || start(&m, w, e) || merge_all(b, &m, &known, tokens, end, facts, e) ? -1 : 0;
-    for (size_t i = 0; i < m.n_entries; i++) free(m.entry[i].in);
+    int status =
+        first_tokens(b, &known, e) || start(&m, w, e) || merge_all(b, &m, &known, tokens, end, facts, e) ? -1 : 0;
+    for (size_t i = 0; i < m.n_entries; i++)
+        free(m.entry[i].in);
     free(m.entry);
     free(m.ids);
     free(m.begin);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Checkpoints: weights in safetensors, the rest in HDF5 beside them. state.h5 names the weights that belong to it and their
- * SHA-256; it is renamed into place last, so that a pair is whole whenever it can be seen. */
+/* Checkpoints: weights in safetensors, the rest in HDF5 beside them. state.h5 names the weights that belong to it and
+ * their SHA-256; it is renamed into place last, so that a pair is whole whenever it can be seen. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +48,9 @@ static int put_moments(store *s, const trainer *t, err *e)
         const size_t dims[1] = { x->elements };
         const void *const data[2] = { x->m, x->v };
         for (int k = 0; k < 2; k++) {
-            snprintf(name, sizeof name, "%c/%s", "mv"[k], x->name);
-            if (wide ? store_write_f8(s, name, 1, dims, data[k], e) : store_write_f4(s, name, 1, dims, data[k], e)) return -1;
+            snprintf(name, sizeof name, "%c/%s", "mv"[k], x -> name);
+            if (wide ? store_write_f8(s, name, 1, dims, data[k], e) : store_write_f4(s, name, 1, dims, data[k], e))
+                return -1;
         }
     }
     return 0;
@@ -67,19 +68,22 @@ static int put_layouts(store *s, const trainer *t, err *e)
     return 0;
 }
 
-static int put_state(store *s, const training_identity *id, const training_state *at, size_t updates, const char *weights,
-                     const char *sha256, err *e)
+static int put_state(store *s, const training_identity *id, const training_state *at, size_t updates,
+                     const char *weights, const char *sha256, err *e)
 {
-    return store_set_int(s, "/", "step", (int64_t)at->step, e) || store_set_int(s, "/", "updates", (int64_t)updates, e) ||
+    return store_set_int(s, "/", "step", (int64_t)at->step, e) ||
+                   store_set_int(s, "/", "updates", (int64_t)updates, e) ||
                    store_set_int(s, "/", "seed", (int64_t)id->seed, e) ||
                    store_set_int(s, "/", "log_bytes", (int64_t)at->log_bytes, e) ||
                    store_set_real(s, "/", "mean_ce", at->mean_ce, e) ||
                    store_set_text(s, "/", "corpus_sha256", id->corpus_sha256, e) ||
                    store_set_text(s, "/", "weights", weights, e) || store_set_text(s, "/", "weights_sha256", sha256, e)
-               ? -1 : 0;
+               ? -1
+               : 0;
 }
 
-int checkpoint_write(const char *folder, const trainer *t, const training_identity *id, const training_state *at, err *e)
+int checkpoint_write(const char *folder, const trainer *t, const training_identity *id, const training_state *at,
+                     err *e)
 {
     char weights[64];
     buffer config = { 0 };
@@ -92,7 +96,8 @@ int checkpoint_write(const char *folder, const trainer *t, const training_identi
     if (!path || !file || buffer_ok(&config, e)) goto done;
     if (trainer_write_weights(t, file, e) || sha_file(file, &hash, e)) goto done;
     if (store_create(&s, path, "checkpoint", config.at, e)) goto done;
-    if (put_state(s, id, at, trainer_updates(t), weights, hash.hex, e) || put_moments(s, t, e) || put_layouts(s, t, e)) goto done;
+    if (put_state(s, id, at, trainer_updates(t), weights, hash.hex, e) || put_moments(s, t, e) || put_layouts(s, t, e))
+        goto done;
     status = store_commit(s, e);
     s = NULL;
     if (!status) sweep(folder, weights);
@@ -141,7 +146,8 @@ static int count_of(store *s, const char *name, size_t most, size_t *out, err *e
     int64_t value;
     if (store_get_int(s, "/", name, &value, e)) return -1;
     if (value < 0 || (uint64_t)value > most)
-        return err_set(e, ERR_INPUT, "%s: %s %lld is not within 0 and %zu", store_path(s), name, (long long)value, most);
+        return err_set(e, ERR_INPUT, "%s: %s %lld is not within 0 and %zu", store_path(s), name, (long long)value,
+                       most);
     *out = (size_t)value;
     return 0;
 }
@@ -156,14 +162,17 @@ static int get_moments(store *s, trainer *t, err *e)
         for (int k = 0; k < 2; k++) {
             float *f4 = NULL;
             double *f8 = NULL;
-            snprintf(name, sizeof name, "%c/%s", "mv"[k], x->name);
-            if (element == sizeof(double) ? store_read_f8(s, name, &f8, &count, e) : store_read_f4(s, name, &f4, &count, e)) return -1;
+            snprintf(name, sizeof name, "%c/%s", "mv"[k], x -> name);
+            if (element == sizeof(double) ? store_read_f8(s, name, &f8, &count, e)
+                                          : store_read_f4(s, name, &f4, &count, e))
+                return -1;
             bool fits = count == x->elements;
             if (fits) memcpy(data[k], f8 ? (void *)f8 : (void *)f4, count * element);
             free(f4);
             free(f8);
             if (!fits)
-                return err_set(e, ERR_INPUT, "%s: /%s has %zu elements, not %zu", store_path(s), name, count, x->elements);
+                return err_set(e, ERR_INPUT, "%s: /%s has %zu elements, not %zu", store_path(s), name, count,
+                               x->elements);
         }
     }
     return 0;
@@ -179,7 +188,8 @@ static int check_layouts(store *s, const trainer *t, err *e)
         if (!trainer_positions(t, i)) return 0;
         snprintf(name, sizeof name, "layout/%s", trainer_tap(t, i));
         if (store_read_f4(s, name, &at, &count, e)) return -1;
-        bool same = count == 2 * trainer_model(t)->width && memcmp(at, trainer_positions(t, i), count * sizeof *at) == 0;
+        bool same =
+            count == 2 * trainer_model(t)->width && memcmp(at, trainer_positions(t, i), count * sizeof *at) == 0;
         free(at);
         if (!same) return err_set(e, ERR_INPUT, "%s: /%s is not the layout of this seed", store_path(s), name);
     }
@@ -218,8 +228,8 @@ int checkpoint_read(const char *folder, trainer *t, const training_identity *id,
     char *path = state_path(folder, e);
     if (!path || store_open(&s, path, "checkpoint", e)) goto done;
     if (check_identity(s, id, e) || count_of(s, "step", id->settings->plan.steps, &at->step, e) ||
-        count_of(s, "updates", SIZE_MAX / 2, &updates, e) || count_of(s, "log_bytes", SIZE_MAX / 2, &at->log_bytes, e) ||
-        store_get_real(s, "/", "mean_ce", &at->mean_ce, e))
+        count_of(s, "updates", SIZE_MAX / 2, &updates, e) ||
+        count_of(s, "log_bytes", SIZE_MAX / 2, &at->log_bytes, e) || store_get_real(s, "/", "mean_ce", &at->mean_ce, e))
         goto done;
     if (check_layouts(s, t, e) || get_weights(s, folder, t, e) || get_moments(s, t, e)) goto done;
     trainer_set_updates(t, updates);

@@ -58,15 +58,18 @@ static int check_header(const corpus *c, err *e)
     if (h->version != CORPUS_VERSION)
         return err_set(e, ERR_INPUT, "%s has version %u, this broca reads %d", c->path, h->version, CORPUS_VERSION);
     if (h->file_length > c->bytes) {
-        err_set(e, ERR_INPUT, "%s is cut short: %zu of %llu bytes", c->path, c->bytes, (unsigned long long)h->file_length);
+        err_set(e, ERR_INPUT, "%s is cut short: %zu of %llu bytes", c->path, c->bytes,
+                (unsigned long long)h->file_length);
         return err_hint(e, "obtain or make it again");
     }
     if (h->file_length != c->bytes)
         return err_set(e, ERR_INPUT, "%s has %zu bytes, its header says %llu", c->path, c->bytes,
                        (unsigned long long)h->file_length);
     if ((h->token_bytes != 2 && h->token_bytes != 4) || h->vocabulary < 1 || h->vocabulary > INT32_MAX ||
-        (h->token_bytes == 2 && h->vocabulary > 65536) || h->end < -1 || (h->end >= 0 && (uint64_t)h->end >= h->vocabulary))
-        return err_set(e, ERR_INPUT, "%s: %u bytes a token, a vocabulary of %llu and the end symbol %d do not go together", c->path,
+        (h->token_bytes == 2 && h->vocabulary > 65536) || h->end < -1 ||
+        (h->end >= 0 && (uint64_t)h->end >= h->vocabulary))
+        return err_set(e, ERR_INPUT,
+                       "%s: %u bytes a token, a vocabulary of %llu and the end symbol %d do not go together", c->path,
                        h->token_bytes, (unsigned long long)h->vocabulary, h->end);
     if (h->train_tokens > h->tokens || h->train_documents > h->documents)
         return err_set(e, ERR_INPUT, "%s: more tokens or documents are for training than there are", c->path);
@@ -80,8 +83,8 @@ static int check_header(const corpus *c, err *e)
 static int check_section(const corpus *c, const char *what, uint64_t at, uint64_t n, uint64_t size, err *e)
 {
     if (at >= CORPUS_HEADER && at % 8 == 0 && at <= c->bytes && n <= (c->bytes - at) / size) return 0;
-    return err_set(e, ERR_INPUT, "%s: the %s (%llu of %llu bytes from byte %llu) do not lie in the file of %zu bytes", c->path,
-                   what, (unsigned long long)n, (unsigned long long)size, (unsigned long long)at, c->bytes);
+    return err_set(e, ERR_INPUT, "%s: the %s (%llu of %llu bytes from byte %llu) do not lie in the file of %zu bytes",
+                   c->path, what, (unsigned long long)n, (unsigned long long)size, (unsigned long long)at, c->bytes);
 }
 
 static int check_sections(const corpus *c, err *e)
@@ -106,8 +109,8 @@ static int check_documents(const corpus *c, err *e)
         if (start[i] > start[i + 1])
             return err_set(e, ERR_INPUT, "%s: document %llu ends before it starts", c->path, (unsigned long long)i);
         if (source[i] >= h->sources)
-            return err_set(e, ERR_INPUT, "%s: document %llu is of source %u of %llu", c->path, (unsigned long long)i, source[i],
-                           (unsigned long long)h->sources);
+            return err_set(e, ERR_INPUT, "%s: document %llu is of source %u of %llu", c->path, (unsigned long long)i,
+                           source[i], (unsigned long long)h->sources);
     }
     if (start[0] != 0 || start[h->documents] != h->tokens || start[h->train_documents] != h->train_tokens)
         return err_set(e, ERR_INPUT, "%s: the document starts do not cover its %llu tokens", c->path,
@@ -117,7 +120,8 @@ static int check_documents(const corpus *c, err *e)
 
 static void hex(char *out, const unsigned char *bytes)
 {
-    for (int i = 0; i < 32; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    for (int i = 0; i < 32; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
 static void tell(corpus *c)
@@ -125,12 +129,15 @@ static void tell(corpus *c)
     const corpus_header *h = c->h;
     const uint64_t *bytes = (const uint64_t *)(const void *)(c->map + h->bytes_at);
     corpus_facts *f = &c->facts;
-    *f = (corpus_facts){ .vocabulary = h->vocabulary, .token_bytes = h->token_bytes, .sources = h->sources, .end = h->end };
+    *f = (corpus_facts){
+        .vocabulary = h->vocabulary, .token_bytes = h->token_bytes, .sources = h->sources, .end = h->end
+    };
     f->documents[CORPUS_TRAIN] = h->train_documents;
     f->documents[CORPUS_VALIDATION] = h->documents - h->train_documents;
     f->tokens[CORPUS_TRAIN] = h->train_tokens;
     f->tokens[CORPUS_VALIDATION] = h->tokens - h->train_tokens;
-    for (uint64_t i = 0; i < h->documents; i++) f->text_bytes[i >= h->train_documents] += bytes[i];
+    for (uint64_t i = 0; i < h->documents; i++)
+        f->text_bytes[i >= h->train_documents] += bytes[i];
     hex(f->tokenizer_sha256, h->tokenizer_sha256);
     hex(f->sha256, h->sha256);
 }
@@ -139,7 +146,8 @@ int corpus_open(corpus **out, const char *path, err *e)
 {
     corpus *c = mem_new(1, sizeof *c, e);
     if (!c) return -1;
-    if (!(c->path = mem_text(path, e)) || map_file(c, e) || check_header(c, e) || check_sections(c, e) || check_documents(c, e)) {
+    if (!(c->path = mem_text(path, e)) || map_file(c, e) || check_header(c, e) || check_sections(c, e) ||
+        check_documents(c, e)) {
         corpus_free(c);
         return -1;
     }
@@ -161,8 +169,8 @@ static uint32_t token(const corpus *c, uint64_t i)
 
 static int out_of_range(const corpus *c, uint64_t i, err *e)
 {
-    return err_set(e, ERR_INPUT, "%s: token %llu is %u, beyond the vocabulary of %llu", c->path, (unsigned long long)i, token(c, i),
-                   (unsigned long long)c->h->vocabulary);
+    return err_set(e, ERR_INPUT, "%s: token %llu is %u, beyond the vocabulary of %llu", c->path, (unsigned long long)i,
+                   token(c, i), (unsigned long long)c->h->vocabulary);
 }
 
 int corpus_window(const corpus *c, corpus_split split, size_t start, size_t n, int32_t *out, err *e)
@@ -197,8 +205,8 @@ int corpus_verify(const corpus *c, err *e)
         if (token(c, i) >= c->h->vocabulary) return out_of_range(c, i, e);
     sha_hex found = sha_bytes(c->map + CORPUS_HEADER, c->bytes - CORPUS_HEADER);
     if (str_same(found.hex, c->facts.sha256)) return 0;
-    err_set(e, ERR_INPUT, "%s: its bytes are not those it was written with (SHA-256 %.12s..., expected %.12s...)", c->path,
-            found.hex, c->facts.sha256);
+    err_set(e, ERR_INPUT, "%s: its bytes are not those it was written with (SHA-256 %.12s..., expected %.12s...)",
+            c->path, found.hex, c->facts.sha256);
     return err_hint(e, "the file is damaged or was edited; make it again");
 }
 

@@ -132,7 +132,8 @@ static int cut_lines(corpus_texts *t, size_t source, const char *separator, err 
 
 static int cut(corpus_texts *t, const char *how, err *e)
 {
-    if (str_same(how, "separator:") || !(str_same(how, "file") || str_same(how, "line") || str_begins(how, "separator:")))
+    if (str_same(how, "separator:") ||
+        !(str_same(how, "file") || str_same(how, "line") || str_begins(how, "separator:")))
         return err_set(e, ERR_USAGE, "documents are file, line or separator:TEXT, not '%s'", how);
     for (size_t i = 0; i < t->n_sources; i++)
         if (str_same(how, "file") ? add_document(t, i, t->source[i].at, t->source[i].n, e)
@@ -147,15 +148,18 @@ static int cut(corpus_texts *t, const char *how, err *e)
 static int choose_validation(corpus_texts *t, const corpus_recipe *r, err *e)
 {
     size_t n = 0;
-    while (n < t->n_documents && !t->document[n].validation) n++;
+    while (n < t->n_documents && !t->document[n].validation)
+        n++;
     if (r->validation == 0) return 0;
     if (n < 2) return err_set(e, ERR_INPUT, "%zu document%s cannot be split for validation", n, n == 1 ? "" : "s");
     size_t want = (size_t)llround(r->validation * (double)n), *order = mem_new(n, sizeof *order, e);
     if (!order) return -1;
     want = want < 1 ? 1 : want > n - 1 ? n - 1 : want;
-    for (size_t i = 0; i < n; i++) order[i] = i;
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
     rng_shuffle(order, n, r->seed, RNG_CORPUS, 0, 0);
-    for (size_t i = 0; i < want; i++) t->document[order[i]].validation = true;
+    for (size_t i = 0; i < want; i++)
+        t->document[order[i]].validation = true;
     free(order);
     return 0;
 }
@@ -173,7 +177,8 @@ static int arrange(corpus_texts *t, err *e)
         t->source[d->source].documents[d->validation]++;
     }
     at[CORPUS_VALIDATION] = t->count[CORPUS_TRAIN];
-    for (size_t i = 0; i < t->n_documents; i++) sorted[at[t->document[i].validation]++] = t->document[i];
+    for (size_t i = 0; i < t->n_documents; i++)
+        sorted[at[t->document[i].validation]++] = t->document[i];
     free(t->document);
     t->document = sorted;
     t->room = t->n_documents;
@@ -185,8 +190,10 @@ int corpus_texts_open(corpus_texts **out, const corpus_recipe *r, err *e)
     corpus_texts *t = NULL;
     if (r->n_train == 0) return err_set(e, ERR_USAGE, "no text file is named");
     if (!(r->validation >= 0 && r->validation < 1))
-        return err_set(e, ERR_USAGE, "the share of documents for validation is at least 0 and below 1, not %g", r->validation);
-    if (!(t = mem_new(1, sizeof *t, e)) || !(t->source = mem_new(r->n_train + r->n_held_out, sizeof *t->source, e))) goto fail;
+        return err_set(e, ERR_USAGE, "the share of documents for validation is at least 0 and below 1, not %g",
+                       r->validation);
+    if (!(t = mem_new(1, sizeof *t, e)) || !(t->source = mem_new(r->n_train + r->n_held_out, sizeof *t->source, e)))
+        goto fail;
     for (size_t i = 0; i < r->n_train; i++)
         if (add_source(t, r->train[i], false, e)) goto fail;
     for (size_t i = 0; i < r->n_held_out; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Texts encoded into a token file: a block of documents at a time, each document whole by one thread, written in order. */
+/* Texts encoded into a token file: a block of documents at a time, each document whole by one thread, written in order.
+ */
 #include "corpus_inside.h"
 
 #include <errno.h>
@@ -51,14 +52,17 @@ static void narrow(const writer *w, const token_list *l, int32_t end, void *out)
     size_t n = l->n + (end >= 0);
     for (size_t i = 0; i < n; i++) {
         int32_t id = i < l->n ? l->id[i] : end;
-        if (w->h.token_bytes == 2) ((uint16_t *)out)[i] = (uint16_t)id;
-        else ((uint32_t *)out)[i] = (uint32_t)id;
+        if (w->h.token_bytes == 2)
+            ((uint16_t *)out)[i] = (uint16_t)id;
+        else
+            ((uint32_t *)out)[i] = (uint32_t)id;
     }
 }
 
 static int encode_document(const writer *w, text_chunk *c, token_list *l, void **out, err *e)
 {
-    if (tokenizer_encode(w->k, c->at, c->n, false, l, e)) return err_while(e, "encoding %s", w->texts->source[w->texts->document[c->document].source].path);
+    if (tokenizer_encode(w->k, c->at, c->n, false, l, e))
+        return err_while(e, "encoding %s", w->texts->source[w->texts->document[c->document].source].path);
     c->tokens = l->n + (w->h.end >= 0);
     if (!(*out = mem_new(c->tokens, w->h.token_bytes, e))) return -1;
     narrow(w, l, w->h.end, *out);
@@ -126,7 +130,8 @@ static int write_tokens(writer *w, err *e)
 done:
     progress_end(&p);
     blocks_free(&b);
-    for (int i = 0; lists && i < n; i++) token_list_free(&lists[i]);
+    for (int i = 0; lists && i < n; i++)
+        token_list_free(&lists[i]);
     free(lists);
     return status;
 }
@@ -145,7 +150,8 @@ static void write_documents(writer *w)
         put(w, &n, sizeof n);
     }
     w->h.sources_at = w->at;
-    for (size_t i = 0; i < t->n_documents; i++) put(w, &t->document[i].source, sizeof t->document[i].source);
+    for (size_t i = 0; i < t->n_documents; i++)
+        put(w, &t->document[i].source, sizeof t->document[i].source);
     align(w);
 }
 
@@ -153,7 +159,8 @@ static void write_documents(writer *w)
 static int write_notes(writer *w, err *e)
 {
     buffer b = { 0 };
-    buffer_printf(&b, "{\"broca\":\"%s\",\"config\":%s,\"sources\":[", BROCA_VERSION, w->options->config ? w->options->config : "{}");
+    buffer_printf(&b, "{\"broca\":\"%s\",\"config\":%s,\"sources\":[", BROCA_VERSION,
+                  w->options->config ? w->options->config : "{}");
     for (size_t i = 0; i < w->texts->n_sources; i++) {
         const text_source *s = &w->texts->source[i];
         buffer_text(&b, i ? ",{\"name\":" : "{\"name\":");
@@ -265,7 +272,9 @@ static int write_all(writer *w, err *e)
 static void tell(const writer *w, corpus_facts *f, sha_hex tokenizer_sha)
 {
     const corpus_texts *t = w->texts;
-    *f = (corpus_facts){ .vocabulary = w->h.vocabulary, .token_bytes = w->h.token_bytes, .sources = w->h.sources, .end = w->h.end };
+    *f = (corpus_facts){
+        .vocabulary = w->h.vocabulary, .token_bytes = w->h.token_bytes, .sources = w->h.sources, .end = w->h.end
+    };
     for (int s = 0; s < 2; s++) {
         f->documents[s] = t->count[s];
         f->text_bytes[s] = t->bytes[s];
@@ -273,11 +282,12 @@ static void tell(const writer *w, corpus_facts *f, sha_hex tokenizer_sha)
     f->tokens[CORPUS_TRAIN] = w->h.train_tokens;
     f->tokens[CORPUS_VALIDATION] = w->h.tokens - w->h.train_tokens;
     memcpy(f->tokenizer_sha256, tokenizer_sha.hex, sizeof f->tokenizer_sha256);
-    for (int i = 0; i < 32; i++) snprintf(f->sha256 + 2 * i, 3, "%02x", w->h.sha256[i]);
+    for (int i = 0; i < 32; i++)
+        snprintf(f->sha256 + 2 * i, 3, "%02x", w->h.sha256[i]);
 }
 
-int corpus_write(const corpus_texts *t, const tokenizer *k, const corpus_options *o, const char *path, corpus_facts *facts,
-                 err *e)
+int corpus_write(const corpus_texts *t, const tokenizer *k, const corpus_options *o, const char *path,
+                 corpus_facts *facts, err *e)
 {
     writer w = { .texts = t, .k = k, .options = o, .path = path };
     atomic *file = NULL;

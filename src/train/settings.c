@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Settings of a training run as text: one table of keys for --arch, --plan, files of settings, and the identity of a run. */
+/* Settings of a training run as text: one table of keys for --arch, --plan, files of settings, and the identity of a
+ * run. */
 #include "training_inside.h"
 
 #include <math.h>
@@ -38,7 +39,8 @@ static const setting settings[] = {
     { "neighbourhoods", KEY_COUNT, MODEL(neighbourhoods), false, NULL, "drawn for each tap and micro-batch" },
     { "alpha", KEY_REAL, MODEL(alpha), false, NULL, "weight of the spatial losses' sum over taps" },
     { "tap-loss", KEY_WORD, MODEL(maximum), false, "mean maximum", "of a tap's neighbourhoods" },
-    { "activation-decay", KEY_REAL, MODEL(activation_decay), false, NULL, "times the mean squared length of the taps' rows" },
+    { "activation-decay", KEY_REAL, MODEL(activation_decay), false, NULL,
+      "times the mean squared length of the taps' rows" },
     { "precision", KEY_WORD, MODEL(precision), false, "fp32 bf16 fp64", "of the products" },
     { "steps", KEY_COUNT, PLAN(steps), true, NULL, "updates" },
     { "windows", KEY_COUNT, PLAN(windows), true, NULL, "windows of a micro-batch" },
@@ -72,7 +74,8 @@ static int word_number(const char *list, const char *word)
 
 static void word_at(const char *list, int number, char *out, size_t room)
 {
-    for (; number > 0 && *list; number--) list += strcspn(list, " ") + 1;
+    for (; number > 0 && *list; number--)
+        list += strcspn(list, " ") + 1;
     snprintf(out, room, "%.*s", (int)strcspn(list, " "), list);
 }
 
@@ -93,8 +96,10 @@ static int read_sheet(size_t *rows, const char *text, const char *where, err *e)
 static void set_number(void *field, const setting *k, int number)
 {
     unsigned value = (unsigned)number;
-    if (k->kind == KEY_FLAG || k->offset == MODEL(maximum)) *(bool *)field = number != 0;
-    else memcpy(field, &value, sizeof value);
+    if (k->kind == KEY_FLAG || k->offset == MODEL(maximum))
+        *(bool *)field = number != 0;
+    else
+        memcpy(field, &value, sizeof value);
 }
 
 static int get_number(const void *field, const setting *k)
@@ -216,7 +221,8 @@ int training_plan(training_settings *s, const char *text, err *e)
     int status = 0;
     char **parts = str_split(text, ',', &n, e);
     if (!parts) return -1;
-    for (size_t i = 0; i < n && !status; i++) status = read_key(s, parts[i], ONLY_PLAN, "--plan", e);
+    for (size_t i = 0; i < n && !status; i++)
+        status = read_key(s, parts[i], ONLY_PLAN, "--plan", e);
     free(parts);
     return status;
 }
@@ -282,8 +288,10 @@ static void value_text(const training_settings *s, const setting *k, char *out, 
         free(number.at);
         break;
     case KEY_SHEET:
-        if (count[0]) snprintf(out, room, "%zux%zu", count[0], count[1]);
-        else snprintf(out, room, "none");
+        if (count[0])
+            snprintf(out, room, "%zux%zu", count[0], count[1]);
+        else
+            snprintf(out, room, "none");
         break;
     case KEY_FLAG:
     case KEY_WORD:
@@ -332,7 +340,10 @@ void training_keys(buffer *out)
             const setting *k = &settings[i];
             if (!k->help || k->plan != (plan == 1)) continue;
             buffer_printf(out, "  %-17s %s%s%s%s\n", k->name, k->help, k->words || k->kind == KEY_FLAG ? " (" : "",
-                          k->words ? k->words : k->kind == KEY_FLAG ? "no yes" : "", k->words || k->kind == KEY_FLAG ? ")" : "");
+                          k->words              ? k->words
+                          : k->kind == KEY_FLAG ? "no yes"
+                                                : "",
+                          k->words || k->kind == KEY_FLAG ? ")" : "");
         }
     }
 }

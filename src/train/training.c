@@ -21,7 +21,7 @@ typedef struct {
     int32_t *tokens;     /* of a step [micro_batches × windows][length + 1] */
     int32_t *validation; /* [n_validation][length + 1] */
     size_t n_validation;
-    double *spatial;     /* [taps] */
+    double *spatial; /* [taps] */
     progress progress;
 } run;
 
@@ -32,7 +32,8 @@ static int load_validation(run *w, err *e)
     size_t length = w->settings.plan.length, n = corpus_about(w->c)->tokens[CORPUS_VALIDATION];
     w->n_validation = w->r->validation_windows;
     if (n < length + 1) {
-        if (w->n_validation) log_warn("the token file has %zu validation tokens, less than a window: nothing is validated", n);
+        if (w->n_validation)
+            log_warn("the token file has %zu validation tokens, less than a window: nothing is validated", n);
         w->n_validation = 0;
         return 0;
     }
@@ -51,9 +52,11 @@ static int validate(run *w, training_log_row *row, err *e)
     const corpus_facts *f = corpus_about(w->c);
     size_t taps = trainer_taps(w->t);
     if (trainer_evaluate(w->t, w->validation, w->n_validation, &row->ce, w->spatial, e)) return -1;
-    row->bits_per_byte = row->ce * (double)f->tokens[CORPUS_VALIDATION] / (double)f->text_bytes[CORPUS_VALIDATION] / log(2);
+    row->bits_per_byte =
+        row->ce * (double)f->tokens[CORPUS_VALIDATION] / (double)f->text_bytes[CORPUS_VALIDATION] / log(2);
     row->spatial = 0;
-    for (size_t i = 0; i < taps; i++) row->spatial += w->spatial[i] / (double)taps;
+    for (size_t i = 0; i < taps; i++)
+        row->spatial += w->spatial[i] / (double)taps;
     if (!w->settings.model.sheet_rows) row->spatial = NAN;
     row->validated = true;
     return 0;
@@ -78,7 +81,8 @@ static int check_divergence(run *w, double ce, err *e)
     double guess = log((double)w->settings.model.vocabulary);
     w->at.mean_ce = w->at.step ? (1 - mean_weight) * w->at.mean_ce + mean_weight * ce : ce;
     if (w->at.step <= w->settings.plan.warmup || !(w->at.mean_ce > guess + guess_margin)) return 0;
-    err_set(e, ERR_INPUT, "training diverged: at step %zu the running mean of the loss is %.2f nats, that of guessing %.2f",
+    err_set(e, ERR_INPUT,
+            "training diverged: at step %zu the running mean of the loss is %.2f nats, that of guessing %.2f",
             w->at.step, w->at.mean_ce, guess);
     return err_hint(e, "a lower peak or a longer warm-up; the last checkpoint is kept");
 }
@@ -100,11 +104,14 @@ static int one_step(run *w, training_log_row *row, err *e)
 {
     const train_plan *p = &w->settings.plan;
     size_t per_step = p->micro_batches * p->windows * p->length;
-    *row = (training_log_row){ .step = w->at.step, .rate = train_rate(p, w->at.step), .tokens = (w->at.step + 1) * per_step };
+    *row = (training_log_row){ .step = w->at.step,
+                               .rate = train_rate(p, w->at.step),
+                               .tokens = (w->at.step + 1) * per_step };
     if (load_windows(w, e) || trainer_step(w->t, w->tokens, w->at.step, row->rate, &row->stats, e)) return -1;
     if (check_divergence(w, row->stats.ce, e)) return -1;
     w->at.step++;
-    if (w->n_validation && (w->at.step == p->steps || due(w->at.step, w->r->validate_every)) && validate(w, row, e)) return -1;
+    if (w->n_validation && (w->at.step == p->steps || due(w->at.step, w->r->validate_every)) && validate(w, row, e))
+        return -1;
     progress_note(&w->progress, "loss %.3f, spatial loss %.3f, ", row->stats.ce, row->stats.spatial);
     progress_step(&w->progress, per_step);
     return training_log_add(&w->log, row, e);
@@ -137,10 +144,11 @@ static int prepare(run *w, err *e)
     s->model.end = f->end;
     if (train_check(&s->model, &s->plan, e)) return -1;
     if (f->tokens[CORPUS_TRAIN] < s->plan.length + 1)
-        return err_set(e, ERR_INPUT, "%s has %zu training tokens, less than a window of %zu", r->corpus, f->tokens[CORPUS_TRAIN],
-                       s->plan.length + 1);
+        return err_set(e, ERR_INPUT, "%s has %zu training tokens, less than a window of %zu", r->corpus,
+                       f->tokens[CORPUS_TRAIN], s->plan.length + 1);
     if (r->memory && train_memory(&s->model, &s->plan) > r->memory) {
-        err_set(e, ERR_USAGE, "training takes %zu MB, --memory allows %zu MB", train_memory(&s->model, &s->plan) >> 20, r->memory >> 20);
+        err_set(e, ERR_USAGE, "training takes %zu MB, --memory allows %zu MB", train_memory(&s->model, &s->plan) >> 20,
+                r->memory >> 20);
         return err_hint(e, "fewer windows in more micro-batches take less (and are another training)");
     }
     w->id = (training_identity){ .settings = s, .seed = r->seed, .corpus_sha256 = f->sha256 };
@@ -162,7 +170,8 @@ static int start(run *w, err *e)
     }
     if (trainer_new(&w->t, &w->settings.model, p, w->r->seed, e)) return -1;
     if (there && checkpoint_read(w->r->out, w->t, &w->id, &w->at, e)) return -1;
-    if (size_mul(p->micro_batches * p->windows, p->length + 1, &n, e) || !(w->tokens = mem_new(n, sizeof *w->tokens, e)) ||
+    if (size_mul(p->micro_batches * p->windows, p->length + 1, &n, e) ||
+        !(w->tokens = mem_new(n, sizeof *w->tokens, e)) ||
         !(w->spatial = mem_new(trainer_taps(w->t) + 1, sizeof *w->spatial, e)))
         return -1;
     return load_validation(w, e) || training_log_open(&w->log, w->r->out, w->at.log_bytes, e) ? -1 : 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* train_log.tsv: a line a step. Numbers are printed so that they read back equal: the log of a resumed run has the same bytes. */
+/* train_log.tsv: a line a step. Numbers are printed so that they read back equal: the log of a resumed run has the same
+ * bytes. */
 #include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -7,8 +8,9 @@
 
 #include "training_inside.h"
 
-static const char header[] = "step\ttokens\trate\tce\tspatial\tgradient_norm\tclip_scale\tguarded_units\tvalidation_ce\t"
-                             "validation_bits_per_byte\tvalidation_spatial\n";
+static const char header[] =
+    "step\ttokens\trate\tce\tspatial\tgradient_norm\tclip_scale\tguarded_units\tvalidation_ce\t"
+    "validation_bits_per_byte\tvalidation_spatial\n";
 
 static int cut(training_log *l, size_t bytes, err *e)
 {

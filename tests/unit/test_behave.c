@@ -11,7 +11,8 @@ static void shares(const behave_sampling *how, double *share)
     size_t order[N];
     double p[N];
     memset(share, 0, N * sizeof *share);
-    for (size_t k = 0; k < 40000; k++) share[behave_choose(logits, N, how, k, order, p)] += 1.0 / 40000;
+    for (size_t k = 0; k < 40000; k++)
+        share[behave_choose(logits, N, how, k, order, p)] += 1.0 / 40000;
 }
 
 static void draws_have_the_probabilities_of_the_softmax(void **state)
@@ -22,7 +23,8 @@ static void draws_have_the_probabilities_of_the_softmax(void **state)
         behave_sampling how = { .temperature = temperatures[t], .top_p = 1, .seed = 11 };
         double share[N], want[N], sum = 0;
         shares(&how, share);
-        for (int i = 0; i < N; i++) sum += want[i] = exp((double)logits[i] / how.temperature);
+        for (int i = 0; i < N; i++)
+            sum += want[i] = exp((double)logits[i] / how.temperature);
         for (int i = 0; i < N; i++) /* 5 standard errors */
             assert_near(share[i], want[i] / sum, 5 * sqrt(want[i] / sum / 40000) + 1e-4);
     }
@@ -63,7 +65,8 @@ static void sampled_texts_depend_on_the_seed_alone(void **state)
     model *m = NULL;
     continuation a, b, c;
     const int32_t prompt[] = { 3, 1, 4 };
-    if (model_architecture(&m, "gpt2,layers=1,width=16,heads=2,vocab=50,context=24", 5, &e)) fail_msg("%s", err_text(&e));
+    if (model_architecture(&m, "gpt2,layers=1,width=16,heads=2,vocab=50,context=24", 5, &e))
+        fail_msg("%s", err_text(&e));
     behave_sampling how = { .temperature = 1, .top_p = 1, .seed = 1 };
     assert_int_equal(behave_generate(&a, m, prompt, 3, 12, -1, &how, &e), 0);
     assert_int_equal(behave_generate(&b, m, prompt, 3, 20, -1, &how, &e), 0);

@@ -48,14 +48,16 @@ static void a_split_takes_each_document_once(void **state)
     assert_non_null(t);
     assert_int_equal(corpus_texts_count(t, CORPUS_TRAIN), 6);
     assert_int_equal(corpus_texts_count(t, CORPUS_VALIDATION), 2);
-    assert_int_equal(corpus_texts_bytes(t, CORPUS_TRAIN) + corpus_texts_bytes(t, CORPUS_VALIDATION), 8 * strlen("text number 0"));
+    assert_int_equal(corpus_texts_bytes(t, CORPUS_TRAIN) + corpus_texts_bytes(t, CORPUS_VALIDATION),
+                     8 * strlen("text number 0"));
     corpus_texts_free(t);
     t = texts_of(paths, 8, "file", .999, &e); /* one is left to train on */
     assert_int_equal(corpus_texts_count(t, CORPUS_TRAIN), 1);
     corpus_texts_free(t);
     assert_null(texts_of(paths, 1, "file", .5, &e));
     assert_says(e, "cannot be split");
-    for (int i = 0; i < 8; i++) free((void *)(uintptr_t)paths[i]);
+    for (int i = 0; i < 8; i++)
+        free((void *)(uintptr_t)paths[i]);
 }
 
 static void refused(const char *text, size_t n, const char *says)
@@ -77,10 +79,10 @@ static void texts_that_are_none_are_named(void **state)
     refused("", 0, "is empty");
     refused(" \n\t\n", 4, "nothing but blanks");
     refused("caf\xe9 noir\n", 10, "no UTF-8 text: byte 3 (0xe9) on line 1");
-    refused("one\ntwo\xc0\xaf", 9, "byte 7 (0xc0) on line 2");     /* an overlong slash */
-    refused("\xed\xa0\x80", 3, "byte 0");                          /* half of a surrogate pair */
-    refused("\xf4\x90\x80\x80", 4, "byte 0");                      /* beyond U+10FFFF */
-    refused("ok \xe2\x82", 5, "byte 3");                           /* cut in a character */
+    refused("one\ntwo\xc0\xaf", 9, "byte 7 (0xc0) on line 2"); /* an overlong slash */
+    refused("\xed\xa0\x80", 3, "byte 0");                      /* half of a surrogate pair */
+    refused("\xf4\x90\x80\x80", 4, "byte 0");                  /* beyond U+10FFFF */
+    refused("ok \xe2\x82", 5, "byte 3");                       /* cut in a character */
     const char *folder = test_folder(), *absent = test_path("absent.txt");
     assert_null(texts_of(&folder, 1, "file", 0, &e));
     assert_says(e, "no regular file");
@@ -115,7 +117,8 @@ static void plain_merges(word_ids *w, int merges, int (*out)[2])
         int best = 0, l = 0, r = 0;
         memset(count, 0, sizeof count);
         for (int i = 0; i < WORDS; i++)
-            for (int j = 1; j < w[i].n; j++) count[w[i].id[j - 1]][w[i].id[j]]++;
+            for (int j = 1; j < w[i].n; j++)
+                count[w[i].id[j - 1]][w[i].id[j]]++;
         for (int a = 0; a < 512; a++)
             for (int b = 0; b < 512; b++)
                 if (count[a][b] > best) best = count[l = a][r = b];
@@ -158,8 +161,10 @@ static void token_text(int (*merge)[2], int id, char *out)
         token_text(merge, merge[id - 256][1], out);
     } else {
         size_t n = strlen(out);
-        if (id == 220) strcpy(out + n, "\u0120");
-        else out[n] = (char)(id + 33), out[n + 1] = 0;
+        if (id == 220)
+            strcpy(out + n, "\u0120");
+        else
+            out[n] = (char)(id + 33), out[n + 1] = 0;
     }
 }
 
@@ -215,7 +220,8 @@ static void a_vocabulary_that_the_text_cannot_fill_is_refused(void **state)
     free(out.at);
 }
 
-/* 400,000 words that occur once take more than 64 MiB of tables; what is learnt from the frequent ones stays the same. */
+/* 400,000 words that occur once take more than 64 MiB of tables; what is learnt from the frequent ones stays the same.
+ */
 static void rare_words_are_forgotten_for_lack_of_memory(void **state)
 {
     (void)state;
@@ -225,7 +231,8 @@ static void rare_words_are_forgotten_for_lack_of_memory(void **state)
     for (uint32_t i = 0; i < 400000; i++) {
         uint32_t h = i * 2654435761u; /* letters only: GPT-2's pieces end where digits begin */
         buffer_text(&text, " ");
-        for (int k = 0; k < 8; k++) buffer_printf(&text, "%c", 'a' + (int)(h >> 4 * k & 15));
+        for (int k = 0; k < 8; k++)
+            buffer_printf(&text, "%c", 'a' + (int)(h >> 4 * k & 15));
         if (i % 4 == 0) buffer_text(&text, i % 12 ? " the" : " other");
     }
     const char *path = test_write("many.txt", text.at);
@@ -247,7 +254,8 @@ static void rare_words_are_forgotten_for_lack_of_memory(void **state)
     assert_says(e, "occur twice for a vocabulary of");
     r.memory = 0;
     assert_int_equal(bpe_train(t, &r, &free_of_limit, &facts, &e), 0);
-    for (int i = 0; i < 2; i++) free(limited[i].at);
+    for (int i = 0; i < 2; i++)
+        free(limited[i].at);
     free(free_of_limit.at);
     free(text.at);
     corpus_texts_free(t);
@@ -255,7 +263,8 @@ static void rare_words_are_forgotten_for_lack_of_memory(void **state)
 
 /* ---- token files ---- */
 
-static const char prose[] = "The ferry left the harbour, and the harbour left the ferry.\nN\u00e4ive caf\u00e9s don't close; they're closed.\n";
+static const char prose[] =
+    "The ferry left the harbour, and the harbour left the ferry.\nN\u00e4ive caf\u00e9s don't close; they're closed.\n";
 
 static const char *made(const char *name, const char *documents, size_t vocabulary, err *e)
 {
@@ -358,7 +367,8 @@ static void damaged_files_are_refused(void **state)
     assert_says(e, "version 9");
     for (size_t at = 16; at < 128; at += 8) { /* sizes and offsets: huge */
         uint64_t huge = UINT64_MAX - 7;
-        if (corpus_open(&c, damaged(good, n, n, at, &huge, 8), &e) == 0) fail_msg("the header's field at %zu is not checked", at);
+        if (corpus_open(&c, damaged(good, n, n, at, &huge, 8), &e) == 0)
+            fail_msg("the header's field at %zu is not checked", at);
         assert_int_equal(err_status(&e), 2);
     }
     uint16_t beyond = 270;
@@ -385,17 +395,21 @@ static void a_large_vocabulary_has_wide_tokens(void **state)
     tokenizer *k = NULL;
     corpus *c = NULL;
     int32_t id;
-    buffer_text(&b, "{\"added_tokens\":[{\"id\":70000,\"content\":\"<|endoftext|>\",\"special\":true}],\"normalizer\":null,"
-                    "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true},\"post_processor\":null,"
-                    "\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{");
-    for (int i = 0; i < 69999; i++) buffer_printf(&b, "\"t%d\":%d,", i, i);
+    buffer_text(&b,
+                "{\"added_tokens\":[{\"id\":70000,\"content\":\"<|endoftext|>\",\"special\":true}],\"normalizer\":null,"
+                "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true},\"post_"
+                "processor\":null,"
+                "\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{");
+    for (int i = 0; i < 69999; i++)
+        buffer_printf(&b, "\"t%d\":%d,", i, i);
     buffer_text(&b, "\"z\":69999,");
     buffer_text(&b, "\"<|endoftext|>\":70000},\"merges\":[]}}");
     const char *file = test_write("wide.json", b.at), *text = test_write("z.txt", "zz");
     corpus_texts *t = texts_of(&text, 1, "file", 0, &e);
     corpus_options o = { .tokenizer = file };
     const char *out = test_path("wide.tok");
-    if (tokenizer_open_file(&k, file, &e) || corpus_write(t, k, &o, out, NULL, &e) || corpus_open(&c, out, &e)) fail_msg("%s", err_text(&e));
+    if (tokenizer_open_file(&k, file, &e) || corpus_write(t, k, &o, out, NULL, &e) || corpus_open(&c, out, &e))
+        fail_msg("%s", err_text(&e));
     assert_int_equal(corpus_about(c)->token_bytes, 4);
     assert_int_equal(corpus_window(c, CORPUS_TRAIN, 0, 1, &id, &e), 0);
     assert_int_equal(id, 69999);

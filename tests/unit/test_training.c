@@ -12,7 +12,8 @@ static void settings_are_read_from_lists(void **state)
     (void)state;
     err e = { 0 };
     training_settings s;
-    assert_int_equal(training_arch(&s, "topolm,width=48,alpha=1.5,placement=post,tap-loss=maximum,layout=grid,bias=yes", &e), 0);
+    assert_int_equal(
+        training_arch(&s, "topolm,width=48,alpha=1.5,placement=post,tap-loss=maximum,layout=grid,bias=yes", &e), 0);
     assert_int_equal(s.model.width, 48);
     assert_int_equal(s.model.sheet_rows, 6); /* the squarest one */
     assert_int_equal(s.model.sheet_columns, 8);
@@ -65,7 +66,8 @@ static void a_file_has_both_kinds(void **state)
     (void)state;
     err e = { 0 };
     training_settings a, b;
-    const char *path = test_write("run.conf", "# a run\narch = topolm\n\nwidth = 36 # six by six\nalpha=.5\nsteps = 9\n");
+    const char *path =
+        test_write("run.conf", "# a run\narch = topolm\n\nwidth = 36 # six by six\nalpha=.5\nsteps = 9\n");
     assert_int_equal(training_file(&a, path, &e), 0);
     assert_int_equal(training_arch(&b, "topolm,width=36,alpha=.5", &e), 0);
     assert_int_equal(training_plan(&b, "steps=9", &e), 0);
@@ -76,7 +78,8 @@ static void a_file_has_both_kinds(void **state)
     assert_non_null(strstr(x.at, "\"sheet\":\"6x6\",\"placement\":\"pre\""));
     free(x.at);
     free(y.at);
-    refused(training_file(&a, test_write("bad.conf", "arch=topolm\nwarmpu = 3\n"), &e), &e, "bad.conf, line 2: unknown key 'warmpu'");
+    refused(training_file(&a, test_write("bad.conf", "arch=topolm\nwarmpu = 3\n"), &e), &e,
+            "bad.conf, line 2: unknown key 'warmpu'");
     assert_says(e, "did you mean warmup?");
     refused(training_file(&a, test_write("bad.conf", "width = 3\n"), &e), &e, "the first key is arch");
     refused(training_file(&a, test_write("bad.conf", "# nothing\n"), &e), &e, "holds no settings");
@@ -92,11 +95,13 @@ static const char *token_file(void)
     tokenizer *k = NULL;
     corpus_texts *t = NULL;
     if (*path) return path;
-    for (uint32_t i = 0; i < 4000; i++) buffer_printf(&text, "%c%s", 'a' + (char)rng_below(3, 1, i, 0, 0, 6), i % 100 == 99 ? "\n" : "");
+    for (uint32_t i = 0; i < 4000; i++)
+        buffer_printf(&text, "%c%s", 'a' + (char)rng_below(3, 1, i, 0, 0, 6), i % 100 == 99 ? "\n" : "");
     const char *file = test_write("letters.txt", text.at);
     corpus_recipe r = { .train = &file, .n_train = 1, .documents = "line", .validation = .2, .seed = 1 };
     snprintf(path, sizeof path, "%s", test_path("letters.tok"));
-    if (corpus_texts_open(&t, &r, &e) || tokenizer_open_bytes(&k, &e) || corpus_write(t, k, &(corpus_options){ 0 }, path, NULL, &e))
+    if (corpus_texts_open(&t, &r, &e) || tokenizer_open_bytes(&k, &e) ||
+        corpus_write(t, k, &(corpus_options){ 0 }, path, NULL, &e))
         fail_msg("%s", err_text(&e));
     tokenizer_free(k);
     corpus_texts_free(t);
@@ -107,7 +112,9 @@ static const char *token_file(void)
 static training_recipe recipe(const char *name)
 {
     err e = { 0 };
-    training_recipe r = { .corpus = token_file(), .out = test_path(name), .seed = 3, .validation_windows = 4, .checkpoint_every = 4 };
+    training_recipe r = {
+        .corpus = token_file(), .out = test_path(name), .seed = 3, .validation_windows = 4, .checkpoint_every = 4
+    };
     if (training_arch(&r.settings, "topolm,layers=1,width=16,heads=2,context=16,radius=2,neighbourhoods=2", &e) ||
         training_plan(&r.settings, "steps=8,windows=3,warmup=2", &e))
         fail_msg("%s", err_text(&e));
@@ -129,7 +136,8 @@ static void same_files(const char *a, const char *b, const char *const *names)
         free(y);
     }
 }
-static const char *const model_files[] = { "config.json", "model.safetensors", "topography.safetensors", "train_log.tsv", NULL };
+static const char *const model_files[] = { "config.json", "model.safetensors", "topography.safetensors",
+                                           "train_log.tsv", NULL };
 
 static void the_loss_falls_and_the_log_has_every_step(void **state)
 {
@@ -197,7 +205,8 @@ static void checkpoints_of_others_are_refused(void **state)
     corpus_texts *t = NULL;
     corpus_recipe c = { .train = &text, .n_train = 1, .documents = "file" };
     other.corpus = test_path("other.tok");
-    if (corpus_texts_open(&t, &c, &e) || tokenizer_open_bytes(&k, &e) || corpus_write(t, k, &(corpus_options){ 0 }, other.corpus, NULL, &e))
+    if (corpus_texts_open(&t, &c, &e) || tokenizer_open_bytes(&k, &e) ||
+        corpus_write(t, k, &(corpus_options){ 0 }, other.corpus, NULL, &e))
         fail_msg("%s", err_text(&e));
     refused(training_run(&other, &done, &e), &e, "less than a window of 17");
     training_plan(&other.settings, "length=8", &e);
