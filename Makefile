@@ -57,6 +57,7 @@ help:
 ## make topolm             a TopoLM and its control: training, sheets, brains; SIZE=mini trains a miniature pair first
 ## make topolm-sweep       short training runs over alpha (slow)
 ## make tuckute2024        1,000 sentences and five people: what a model adds to length and item number
+## make brain              t over people's maps, parcels, slices; Moran's I of a map on the cortex
 ## make localizer          language units of models and their sheets, the TopoLM pair among them
 ## make test               every quick test; closes with N passed, N failed, N skipped
 ## make check-oracles      independent expected outputs (../shared/oracles or $BROCA_SHARED)
@@ -158,7 +159,7 @@ calibrate: all $(BUILD)/calibrate/nulls $(BUILD)/calibrate/studies
 
 # ---- experiments (pipeline/rules.mk says how each product is made) ----
 
-.PHONY: alice localizer tuckute2024 topolm topolm-sweep
+.PHONY: alice brain localizer tuckute2024 topolm topolm-sweep
 demo: all
 	@BIN=$(BIN) pipeline/demo
 localizer: all
@@ -174,6 +175,9 @@ topolm: all
 topolm-sweep: all
 	@pipeline/fetch eltec-eng
 	@$(MAKE) --no-print-directory -f pipeline/experiments/topolm.mk sweep BIN=$(BIN)
+brain: all
+	@pipeline/fetch nifti_words_contrast parcels hauptman2024_surface
+	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
 alice tuckute2024: all
 	@pipeline/fetch $(if $(filter alice,$@),alice2016,$@) tinystories-656k
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
@@ -189,7 +193,7 @@ install: all
 	cp -r stimuli/langloc-broca stimuli/simulated-story $(DESTDIR)$(PREFIX)/share/broca/stimuli
 	install -m 644 pipeline/rules.mk pipeline/sheets.mk pipeline/data.tsv $(DESTDIR)$(PREFIX)/share/broca/pipeline
 	install -m 755 pipeline/fetch $(DESTDIR)$(PREFIX)/share/broca/pipeline
-	install -m 644 pipeline/experiments/*.mk $(DESTDIR)$(PREFIX)/share/broca/pipeline/experiments
+	install -m 644 pipeline/experiments/*.mk pipeline/experiments/*.tsv $(DESTDIR)$(PREFIX)/share/broca/pipeline/experiments
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(notdir $(PROGRAMS))) $(DESTDIR)$(PREFIX)/lib/libbroca.a

@@ -8,7 +8,7 @@
 typedef struct {
     common_options common;
     const char *title, *roi, *scores, *truth, *population, *sweep;
-    option_list encodings, ceilings, replicates, localizers, topography, training;
+    option_list encodings, ceilings, replicates, localizers, topography, training, brains;
 } report_options;
 
 #define AT(field) offsetof(report_options, field)
@@ -21,6 +21,7 @@ static const option options[] = {
     { "population", OPT_TEXT, AT(population), NULL, "FILE", false, "scores of many more simulated listeners: the expected score" },
     { "localizer", OPT_LIST, AT(localizers), NULL, "FILE", false, "language units of models: a page of their own without --scores" },
     { "topography", OPT_LIST, AT(topography), NULL, "FILE", false, "maps on sheets, side by side: a page of their own without --scores" },
+    { "maps", OPT_LIST, AT(brains), NULL, "FILE", false, "maps of broca glm and group as slices of brains, topography of such maps: a page of their own without --scores" },
     { "training", OPT_LIST, AT(training), NULL, "NAME=train_log.tsv", false, "how a model was trained: its curves" },
     { "sweep", OPT_TEXT, AT(sweep), NULL, "FILE", false, "table of short runs over alpha: loss against topography" },
     { "roi", OPT_TEXT, AT(roi), NULL, "NAME", true, "region of the first sentence; without: the average of the regions" },
@@ -33,13 +34,13 @@ static const option_help help = { "report", "one self-contained HTML page: the f
 static void network_page(stage *s, const report_options *o, const report_networks *in)
 {
     buffer page = { 0 };
-    const char *title = parsed_given(s->parsed, "title") ? o->title : "Language network and sheets";
+    const char *title = parsed_given(s->parsed, "title") ? o->title : in->n_localizers || in->n_maps ? "Language network and sheets" : "Maps of brains";
     const report_training_inputs training = { o->training.at, o->training.n, o->sweep };
-    if (stage_plan(s, "a page from %zu localizers and %zu files of maps", in->n_localizers, in->n_maps) ||
+    if (stage_plan(s, "a page from %zu localizers and %zu files of maps", in->n_localizers, in->n_maps + in->n_brains) ||
         stage_needs(s, "out", o->common.out))
         return;
     if (!report_network_page(&page, title, in, &training, &s->err) && !atomic_write(o->common.out, page.at, page.size, &s->err))
-        stage_result(s, "%s: %zu localizers, %zu files of maps", o->common.out, in->n_localizers, in->n_maps);
+        stage_result(s, "%s: %zu localizers, %zu files of maps", o->common.out, in->n_localizers, in->n_maps + in->n_brains);
     free(page.at);
 }
 
@@ -50,8 +51,8 @@ int main(int argc, char **argv)
     buffer page = { 0 };
     char *finding = NULL;
     if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
-    const report_networks networks = { o.localizers.at, o.localizers.n, o.topography.at, o.topography.n };
-    bool any = networks.n_localizers || networks.n_maps;
+    const report_networks networks = { o.localizers.at, o.localizers.n, o.topography.at, o.topography.n, o.brains.at, o.brains.n };
+    bool any = networks.n_localizers || networks.n_maps || networks.n_brains;
     if (any && !o.scores) {
         network_page(&s, &o, &networks);
         goto done;

@@ -10,12 +10,14 @@
 extern "C" {
 #endif
 
-/* Localizers of models, and maps on sheets. */
+/* Localizers of models, maps on sheets, maps of brains. */
 typedef struct {
     const char *const *localizers; /* files of kind localizer */
     size_t n_localizers;
     const char *const *maps;       /* files of kind topography */
     size_t n_maps;
+    const char *const *brains;     /* files of broca glm and group, and of kind topography on voxels or vertices */
+    size_t n_brains;
 } report_networks;
 
 typedef struct {
@@ -52,6 +54,11 @@ int report_page(buffer *b, const report_inputs *in, err *e);
  * diverging scale pinned at 0, distance curves, histograms of t, profiles of clusters. A part of a page, or a page of its own. */
 int report_network(buffer *b, const report_networks *in, err *e);
 int report_network_page(buffer *b, const char *title, const report_networks *in, const report_training_inputs *training, err *e);
+/* Maps of broca glm and group (report/brains.c): finding, mosaics of axial slices on one diverging scale pinned at 0 with outlines of
+ * the brain, of the parcels and of the selected voxels; effects in parcels and functional regions; histograms of t; Moran's I where
+ * files of kind topography are among them. Part of a page.
+ * ERR_INPUT: maps without a grid of voxels. */
+int report_brains(buffer *b, const char *const *paths, size_t n, err *e);
 /* Curves of loss and spatial loss, and loss against topography over alpha (report/training.c). Part of a page. */
 int report_training(buffer *b, const report_training_inputs *in, err *e);
 

@@ -77,6 +77,8 @@ typedef struct {
 } image_source;
 /* Parcels lie on any grid with an affine: the nearest voxel, exact halves to the even one (volume.h). Fails: another grid of the
  * mask or of a run, parcels on another grid without an affine, volumes without a time between them. */
+/* Whether roi names a parcel: not "none", nor what the importers call a whole brain. */
+bool responses_in_parcel(const char *roi);
 int responses_from_nifti(responses **out, const image_source *s, err *e);
 int responses_from_gifti(responses **out, const image_source *s, err *e);
 int responses_from_npy(responses **out, const image_source *s, err *e);

@@ -79,6 +79,11 @@ typedef struct {
 int npy_read(npy_array *out, const char *path, err *e);
 void npy_free(npy_array *a);
 
+/* ---- PNG (store/png.c) ---- */
+
+/* A picture [height×width×4] (red, green, blue, opacity) as the bytes of a PNG file, added to out. */
+int png_encode(buffer *out, const uint8_t *rgba, size_t width, size_t height, err *e);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,6 +14,5 @@ int brain_neuroids_put(store *s, const responses *r, err *e);
 int brain_column_f8(store *s, const char *group, const char *name, const double *values, size_t n, err *e);
 int brain_column_i4(store *s, const char *group, const char *name, const int32_t *values, size_t n, err *e);
 int brain_column_text(store *s, const char *group, const char *name, char *const *values, size_t n, err *e);
-bool is_parcel(const char *roi); /* not the name of what lies outside of parcels, or of a whole brain */
 
 #endif

@@ -253,11 +253,6 @@ static int make_map(level *l, size_t m, err *e)
 
 /* ---- functional regions ---- */
 
-bool is_parcel(const char *roi)
-{
-    return !str_same(roi, "none") && !str_same(roi, "brain") && !str_same(roi, "cortex") && !str_same(roi, "all");
-}
-
 typedef struct {
     double t;
     size_t voxel;
@@ -306,7 +301,7 @@ static int list_regions(level *l, err *e)
     size_t room = 0;
     if (!f) return -1;
     for (size_t j = 0; j < r->v; j++) {
-        bool seen = !is_parcel(r->roi[j]);
+        bool seen = !responses_in_parcel(r->roi[j]);
         for (size_t k = 0; k < f->n && !seen; k++) seen = str_same(f->roi[k], r->roi[j]) && str_same(f->subject[k], r->subject[j]);
         if (seen) continue;
         if (f->n == room) {

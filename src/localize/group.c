@@ -127,7 +127,7 @@ static int list_parcels(parcel_table *p, const responses *r, arena *memory, err 
 {
     size_t room = 0;
     for (size_t j = 0; j < r->v; j++) {
-        bool seen = !is_parcel(r->roi[j]);
+        bool seen = !responses_in_parcel(r->roi[j]);
         for (size_t k = 0; k < p->n && !seen; k++) seen = str_same(p->roi[k], r->roi[j]);
         if (seen) continue;
         if (p->n + 1 >= room) { /* one more for all of them */
@@ -164,7 +164,7 @@ static int make_parcels(group_result *g, const responses *r, err *e)
     for (size_t k = 0; k < n; k++) {
         memset(x, 0, r->n * sizeof *x);
         for (size_t j = 0; j < r->v; j++) {
-            bool inside = k + 1 == n ? is_parcel(r->roi[j]) : str_same(r->roi[j], p->roi[k]);
+            bool inside = k + 1 == n ? responses_in_parcel(r->roi[j]) : str_same(r->roi[j], p->roi[k]);
             if (!inside || isnan(g->map.t[j])) continue;
             p->voxels[k]++;
             p->mean_t[k] += g->map.t[j];

@@ -68,7 +68,7 @@ static int body(buffer *b, const report_view *v, const report_inputs *in, const 
     part_mode(b, v);
     if (part_summary(b, v, e) || figures(b, v, e) || part_replicates(b, v, beside, e)) return -1;
     if (in->networks) {
-        buffer_text(b, "<h2>The language network of models</h2>\n");
+        if (in->networks->n_localizers || in->networks->n_maps) buffer_text(b, "<h2>The language network of models</h2>\n");
         if (report_network(b, in->networks, e)) return -1;
     }
     if ((in->training.n_logs || in->training.sweep) && report_training(b, &in->training, e)) return -1;

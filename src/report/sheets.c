@@ -10,20 +10,31 @@
 enum { PANEL = 140, GAP = 14, HEAD = 36, TITLE = 26, LEVELS = 20, SCALE_WIDTH = 400 };
 
 /* Blue, white, red (ColorBrewer's RdBu ends), level from -LEVELS to LEVELS. */
-static void colour(char text[8], int level)
+static void shade(uint8_t rgb[3], int level)
 {
     static const int ends[2][3] = { { 33, 102, 172 }, { 178, 24, 43 } };
     double share = fabs((double)level) / LEVELS;
-    int rgb[3];
     for (int c = 0; c < 3; c++)
-        rgb[c] = (int)lround(255 + share * (ends[level > 0][c] - 255));
-    snprintf(text, 8, "#%02x%02x%02x", rgb[0] & 255, rgb[1] & 255, rgb[2] & 255);
+        rgb[c] = (uint8_t)lround(255 + share * (ends[level > 0][c] - 255));
+}
+
+static void colour(char text[8], int level)
+{
+    uint8_t rgb[3];
+    shade(rgb, level);
+    snprintf(text, 8, "#%02x%02x%02x", rgb[0], rgb[1], rgb[2]);
 }
 
 static int level_of(double v, double limit)
 {
     double share = fmax(-1, fmin(1, v / limit));
     return (int)lround(share * LEVELS);
+}
+
+void diverging_colour(uint8_t rgb[3], double value, double limit)
+{
+    if (isnan(value)) memset(rgb, 0x8a, 3);
+    else shade(rgb, level_of(value, limit));
 }
 
 /* All cells of one colour are one path: a sheet takes a few kilobytes. */

@@ -14,6 +14,8 @@ typedef struct {
 
 /* A grid of sheets. limit: the colour at ±limit, the same for every figure of a page; 0 is white. */
 void svg_sheets(buffer *b, const char *title, const sheet_panel *panel, size_t n, size_t across, double limit);
+/* Red, green, blue of a value on that scale; without a value: grey. */
+void diverging_colour(uint8_t rgb[3], double value, double limit);
 /* The colours from -limit to limit with their values. */
 void svg_scale(buffer *b, const char *label, double limit);
 

@@ -320,9 +320,11 @@ done:
 int report_network(buffer *b, const report_networks *in, err *e)
 {
     if (in->n_localizers && part_localizers(b, in->localizers, in->n_localizers, e)) return -1;
-    if (!in->n_maps) return 0;
-    if (in->n_localizers) buffer_text(b, "<h2>Organised in space?</h2>\n");
-    return sheets(b, in->maps, in->n_maps, e);
+    if (in->n_maps && in->n_localizers) buffer_text(b, "<h2>Organised in space?</h2>\n");
+    if (in->n_maps && sheets(b, in->maps, in->n_maps, e)) return -1;
+    if (!in->n_brains) return 0;
+    buffer_text(b, "<h2>Brains</h2>\n");
+    return report_brains(b, in->brains, in->n_brains, e);
 }
 
 int report_network_page(buffer *b, const char *title, const report_networks *in, const report_training_inputs *training, err *e)

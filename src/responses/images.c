@@ -120,6 +120,11 @@ int parcel_name(char *text, size_t room, const parcel_names *p, double number, e
     return 0;
 }
 
+bool responses_in_parcel(const char *roi)
+{
+    return !str_same(roi, "none") && !str_same(roi, "brain") && !str_same(roi, "cortex") && !str_same(roi, "all");
+}
+
 void parcel_names_free(parcel_names *p)
 {
     table_free(p->t);

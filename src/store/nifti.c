@@ -444,7 +444,7 @@ int volume_write(const char *path, const space *s, const float *data, size_t cou
     buffer_add(&plain, data, space_voxels(s) * count * sizeof *data);
     if (buffer_ok(&plain, e)) goto done;
     bool pack = str_ends(path, ".gz");
-    if (pack && zstream_pack(&packed, plain.at, plain.size, e)) goto done;
+    if (pack && zstream_pack(&packed, plain.at, plain.size, true, e)) goto done;
     status = atomic_write(path, pack ? packed.at : plain.at, pack ? packed.size : plain.size, e);
 done:
     free(plain.at);

@@ -171,12 +171,12 @@ int zstream_unpack(void *out, size_t n, const void *packed, size_t n_packed, err
     return err_set(e, ERR_INPUT, "a compressed block gives %s than the %zu bytes that are promised", got < n ? "less" : "more", n);
 }
 
-int zstream_pack(buffer *out, const void *bytes, size_t n, err *e)
+int zstream_pack(buffer *out, const void *bytes, size_t n, bool gzip, err *e)
 {
     z_stream s = { 0 };
     char piece[16384];
     int code = Z_OK;
-    if (deflateInit2(&s, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) return err_memory(e, sizeof s);
+    if (deflateInit2(&s, 6, Z_DEFLATED, gzip ? 15 + 16 : 15, 8, Z_DEFAULT_STRATEGY) != Z_OK) return err_memory(e, sizeof s);
     s.next_in = (Bytef *)(uintptr_t)bytes;
     while (code != Z_STREAM_END) {
         size_t left = n - (size_t)((const char *)s.next_in - (const char *)bytes);
@@ -188,4 +188,9 @@ int zstream_pack(buffer *out, const void *bytes, size_t n, err *e)
     }
     deflateEnd(&s);
     return buffer_ok(out, e);
+}
+
+uint32_t zstream_crc(const void *bytes, size_t n)
+{
+    return (uint32_t)crc32_z(crc32_z(0, NULL, 0), bytes, n);
 }

@@ -19,7 +19,8 @@ void zstream_close(zstream *z);      /* NULL is fine */
 
 /* A zlib or gzip stream in memory that must give exactly n bytes. */
 int zstream_unpack(void *out, size_t n, const void *packed, size_t n_packed, err *e);
-/* Writes bytes, gzip-compressed without name and time: equal bytes give equal files. */
-int zstream_pack(buffer *out, const void *bytes, size_t n, err *e);
+/* Adds bytes compressed, as gzip without name and time or as a bare zlib stream: equal bytes give equal files. */
+int zstream_pack(buffer *out, const void *bytes, size_t n, bool gzip, err *e);
+uint32_t zstream_crc(const void *bytes, size_t n);
 
 #endif

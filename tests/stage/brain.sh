@@ -101,6 +101,14 @@ subjects_maps_become_a_group() {
         --in-parcels --out maps.h5 && works group --responses maps.h5 --flips 99 --out group.h5 && says '4 subjects' && says 'parcels: mean t' &&
         works topography --localizer group.h5 --weights voxels:26 --permutations 9 --threshold 4 --out group.sheet.h5
 }
+# the picture of the slices is a PNG of whole rows; an outline, a ring, the parcels and the scale are there
+slices_are_drawn() {
+    works report --maps group.h5 --out page.html || return 1
+    sed -n 's/.*data:image\/png;base64,\([^"]*\)".*/\1/p' page.html | head -n 1 | base64 -d >slices.png || return 1
+    [ "$(head -c 8 slices.png | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ] || return 1
+    grep -q '<circle' page.html && grep -q 'stroke="#00795a"' page.html && grep -q 'z = ' page.html && grep -q 'all parcels' page.html || return 1
+    refused 'do not lie on a grid of voxels' report --maps glm.h5
+}
 brains_that_do_not_fit_are_refused() {
     works import --from nifti --as responses "$data/nifti_words_contrast/Words_1.nii.gz" --out one.h5 || return 1
     refused 'a t over subjects of 1 subject' group --responses one.h5 || return 1
@@ -114,8 +122,8 @@ brains_that_do_not_fit_are_refused() {
 }
 if [ -d "$bids" ]; then check a_run_with_mask_and_confounds_becomes_a_map
 else skip 'no ../shared/data/formats (BROCA_SHARED names another place)' a_run_with_mask_and_confounds_becomes_a_map; fi
-if [ -d "$data/nifti_words_contrast" ] && [ -d "$data/parcels" ] && [ -d "$data/formats" ]; then check subjects_maps_become_a_group brains_that_do_not_fit_are_refused
-else skip 'no ../shared/data/nifti_words_contrast, parcels, formats' subjects_maps_become_a_group brains_that_do_not_fit_are_refused; fi
+if [ -d "$data/nifti_words_contrast" ] && [ -d "$data/parcels" ] && [ -d "$data/formats" ]; then check subjects_maps_become_a_group slices_are_drawn brains_that_do_not_fit_are_refused
+else skip 'no ../shared/data/nifti_words_contrast, parcels, formats' subjects_maps_become_a_group slices_are_drawn brains_that_do_not_fit_are_refused; fi
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
