@@ -8,20 +8,27 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "broca/encode.h"
 #include "stage.h"
 
 typedef struct {
     common_options common;
+    const char *responses, *stimuli, *folds;
+    bool leak;
 } doctor_options;
 
 #define AT(field) offsetof(doctor_options, field)
 static const option options[] = {
+    { "leak", OPT_FLAG, AT(leak), NULL, NULL, false, "test folds instead: does OASM, which knows only neighbours, predict?" },
+    { "responses", OPT_TEXT, AT(responses), NULL, "FILE", false, "with --leak: the responses" },
+    { "stimuli", OPT_TEXT, AT(stimuli), NULL, "FILE", false, "with --leak: items with groups" },
+    { "folds", OPT_TEXT, AT(folds), NULL, "SCHEME", false, "with --leak: folds as broca encode takes them; default: its default" },
     { "threads", OPT_COUNT, AT(common.threads), "0", NULL, false, "processors to use, 0: all" },
     { "quiet", OPT_FLAG, AT(common.quiet), NULL, NULL, false, "failures only" },
     { "json", OPT_FLAG, AT(common.json), NULL, NULL, false, "one JSON object a check on stdout" },
     { 0 }
 };
-static const option_help help = { "doctor", "checks the machine: BLAS against a naive product, HDF5, disk, memory, libraries", NULL,
+static const option_help help = { "doctor", "checks the machine: BLAS against a naive product, HDF5, disk, memory, libraries; or folds (--leak)", NULL,
                                   "Exit status 0: all well; 1: a check failed. A warning fails nothing.\n" };
 
 typedef enum { OK, NOTE, WARN, FAILED } verdict;
@@ -379,13 +386,60 @@ static int examine(doctor *d, err *e)
     return err_hint(e, "results of this machine are not to be trusted before that is mended");
 }
 
+/* ---- folds ---- */
+
+static void say_row(doctor *d, const leak_row *x, double tr)
+{
+    char label[32], reach[64];
+    snprintf(label, sizeof label, "sigma %g", x->sigma);
+    if (tr > 0) snprintf(reach, sizeof reach, "%zu samples (%g s)", x->reach, (double)x->reach * tr);
+    else snprintf(reach, sizeof reach, "%zu items", x->reach);
+    bool leaks = x->predicted && x->r > 0 && x->p <= .05;
+    if (x->apart) say(d, x->predicted ? FAILED : OK, label, "reaches %s, all test rows further from training: r %.6f%s", reach, x->r,
+                      x->predicted ? ", should be 0" : "");
+    else say(d, leaks ? FAILED : WARN, label, "reaches %s, over the gap: r %.4f, p %.3f against shuffled presentations%s", reach, x->r, x->p,
+             leaks ? ": these folds leak" : "");
+}
+
+static int examine_folds(doctor *d, stage *s)
+{
+    const doctor_options *o = d->o;
+    responses *r = NULL;
+    stimuli *x = NULL;
+    leak_row *rows = NULL;
+    size_t n = 0, lag;
+    char folds_text[256];
+    int status = -1;
+    if (stage_needs(s, "responses", o->responses) || responses_read(&r, o->responses, &s->err)) goto done;
+    if (o->stimuli && stimuli_read(&x, o->stimuli, &s->err)) goto done;
+    if (encode_leak(&rows, &n, folds_text, sizeof folds_text, r, x, o->folds, &s->err)) goto done;
+    say(d, NOTE, "folds", "%s; %zu presentations, %zu neuroids", folds_text, r->n, r->v);
+    if (r->tr > 0 && (lag = encode_correlated_lag(r)) != SIZE_MAX)
+        say(d, NOTE, "gap", "the responses' autocorrelation falls under .1 at %g s: choose a gap of at least that", (double)lag * r->tr);
+    for (size_t i = 0; i < n; i++) say_row(d, &rows[i], r->tr);
+    status = 0;
+    if (d->failed) {
+        err_set(&s->err, ERR_ENVIRONMENT, "these folds leak: neighbourhood alone predicts (%zu of %zu checks)", d->failed, d->run);
+        status = err_hint(&s->err, "contiguous folds with a gap, or whole groups (broca encode --help)");
+    }
+done:
+    free(rows);
+    responses_free(r);
+    stimuli_free(x);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     doctor_options o = { .common = { .mode = "strict" } };
     doctor d = { .o = &o };
     stage s;
     if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
-    if (examine(&d, &s.err)) goto done;
+    if (!o.leak && (o.responses || o.stimuli || o.folds)) {
+        err_set(&s.err, ERR_USAGE, "--responses, --stimuli and --folds go with --leak");
+        goto done;
+    }
+    if (o.leak ? examine_folds(&d, &s) : examine(&d, &s.err)) goto done;
     if (d.warned) stage_result(&s, "%zu checks passed, %zu with a warning", d.run, d.warned);
     else stage_result(&s, "%zu checks passed", d.run);
 done:

@@ -18,7 +18,7 @@ typedef struct {
 
 #define AT(field) offsetof(stage_options, field)
 static const option options[] = {
-    { "features", OPT_LIST, AT(features), NULL, "NAME=FILE[:TAP,...]", true, "a feature set; without taps, one for each tap of FILE" },
+    { "features", OPT_LIST, AT(features), NULL, "NAME=FILE[:TAP,...]", true, "a feature set; without taps, one for each tap of FILE; built-in ones: see below" },
     { "responses", OPT_TEXT, AT(responses), NULL, "FILE", false, "what is predicted" },
     { "stimuli", OPT_TEXT, AT(stimuli), NULL, "FILE", false, "items with groups, for group folds" },
     { "baseline", OPT_TEXT, AT(baseline), NULL, "A+B", true, "sets that form the baseline band; every other set is fitted alone and with it" },
@@ -51,6 +51,9 @@ static const option options[] = {
 };
 static const option_help help = {
     "encode", "nested cross-validated ridge from features to responses", NULL,
+    "Features that need no model: NAME=STIMULI:a,b with word_rate, has_word, word_letters (time series); item_words, item_characters,\n"
+    "item_word_length, item_number, group_position or a column of numbers (items); baseline: all of them that there are.\n"
+    "NAME=oasm:SIGMA: a Gaussian over neighbouring rows and nothing else, which must score 0 (broca doctor --leak).\n"
     "--mode replicate:schrimpf2021 | brainscore | tuckute2024 | hadidi2025 repeats what a paper's code did: its folds, its regression,\n"
     "its alphas, its r; what differs from strict is among the warnings and in the attribute differs_from_strict. Least squares in\n"
     "brainscore: --alphas 0. Folds of scikit-learn from NumPy's legacy generator: kfold:K,seed=N, shufflesplit:K,train=.9,seed=N,\n"
@@ -131,6 +134,13 @@ static int translate(encode_options *q, const stage_options *o, stage *s)
     return read_mode(q, o, s);
 }
 
+/* NAME=oasm:SIGMA: no file. */
+static bool is_oasm(const char *feature)
+{
+    const char *equals = strchr(feature, '=');
+    return equals && str_begins(equals + 1, "oasm:") && !file_exists(equals + 1);
+}
+
 /* The files inside NAME=FILE[:taps], hashed as inputs. */
 static int note_features(stage *s, const option_list *features)
 {
@@ -138,6 +148,7 @@ static int note_features(stage *s, const option_list *features)
         char path[2048];
         const char *equals = strchr(features->at[i], '=');
         if (!equals) return err_set(&s->err, ERR_USAGE, "--features is NAME=FILE[:tap,...], not '%s'", features->at[i]);
+        if (is_oasm(features->at[i])) continue;
         snprintf(path, sizeof path, "%s", equals + 1);
         char *colon = strrchr(path, ':');
         if (!file_exists(path) && colon) *colon = 0;
@@ -161,15 +172,19 @@ static int name_files(char **out, const option_list *given, const stage_input_fi
     for (size_t i = 0; i < given->n; i++) {
         const char *text = given->at[i];
         size_t begin = at(text);
-        if (!(out[i] = str_format(e, "%.*sFILE_%.8s%s", (int)begin, text, files[i].sha256, text + begin + strlen(files[i].path))))
-            return -1;
+        if (begin == SIZE_MAX) out[i] = mem_text(text, e); /* names none */
+        else {
+            out[i] = str_format(e, "%.*sFILE_%.8s%s", (int)begin, text, files->sha256, text + begin + strlen(files->path));
+            files++;
+        }
+        if (!out[i]) return -1;
     }
     return 0;
 }
 
 static size_t after_equals(const char *feature)
 {
-    return (size_t)(strchr(feature, '=') + 1 - feature);
+    return is_oasm(feature) ? SIZE_MAX : (size_t)(strchr(feature, '=') + 1 - feature);
 }
 
 static size_t units_path(const char *text)

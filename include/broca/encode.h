@@ -33,6 +33,7 @@ typedef struct {
     const char *folds, *inner;   /* NULL: CONTRACT's defaults */
     inner_by inner_by;           /* or leave-one-out or generalised cross-validation of the training rows */
     bool allow_random;
+    bool leak_test;              /* folds as they are, whatever their kind */
     double *alphas; size_t n_alphas;
     bool alpha_shared;
     select_by select;
@@ -128,6 +129,7 @@ typedef struct {
     size_t n_excluded;
     char **excluded, **reason;
     char folds_text[160], inner_text[160];
+    bool oasm_apart;             /* OASM among the features: no test row shares a column with a training row */
     size_t edges, choices;       /* alphas chosen at an end of the grid, of all choices */
     size_t screened, rescored;   /* responses whose alphas were screened in fp32; of them scored again in fp64 */
     arena *memory;
@@ -139,6 +141,22 @@ typedef struct {
 int encode(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e);
 int encoded_put(store *s, const encoded *x, const encode_options *o, err *e);
 void encoded_free(encoded *x);
+
+/* ---- do folds leak? (encode/leak.c; METHODS 3.12) ---- */
+
+typedef struct {
+    double sigma;
+    size_t reach;      /* samples: OASM's rows further apart share no column */
+    bool apart;        /* these folds keep all test and training rows of a block further apart: r must be 0 exactly */
+    double r;          /* mean over neuroids of r averaged over folds; a constant prediction counts 0 */
+    size_t predicted;  /* neuroids with a prediction that is not constant */
+    double p;          /* against responses with their presentations shuffled */
+} leak_row;
+/* OASM of five sigmas on the responses, by encode's default folds or `scheme`; *rows is the caller's to free. folds_text names
+ * them. 99 shuffles (19 with more than 200 neuroids) from stream RNG_LEAK. */
+int encode_leak(leak_row **rows, size_t *n, char *folds_text, size_t room, const responses *r, const stimuli *x, const char *scheme, err *e);
+/* First lag in samples at which the mean autocorrelation of the responses within runs is below .1; SIZE_MAX: none up to n/4. */
+size_t encode_correlated_lag(const responses *r);
 /* Rows × columns, folds, fits and peak memory in words, for --dry-run. */
 int encode_plan(buffer *b, const responses *r, const stimuli *x, const encode_options *o, err *e);
 

@@ -90,7 +90,7 @@ static int outer_scheme(fold_scheme *s, const run *q, const responses *r, err *e
         return err_hint(e, "--folds group:5 with --stimuli that have groups, or --folds random:5 --allow-random");
     }
     if (fold_scheme_parse(s, text, e)) return err_while(e, "reading --folds");
-    if (!fold_scheme_parts_neighbours(s) || q->o->paper) return 0;
+    if (!fold_scheme_parts_neighbours(s) || q->o->paper || q->o->leak_test) return 0;
     if (!q->o->allow_random) {
         err_set(e, ERR_USAGE, "random folds leak where neighbours are alike, and are refused in strict mode");
         return err_hint(e, "--allow-random makes them, with a warning in every output");
@@ -189,7 +189,7 @@ static int make_folds(run *q, const responses *r, err *e)
     if (!(q->inner = mem_new(q->outer->count, sizeof *q->inner, e))) return -1;
     if (q->o->inner_by == INNER_FOLDS) return make_inner(q, &outer, e);
     snprintf(q->result->inner_text, sizeof q->result->inner_text, "%s", q->o->inner_by == INNER_LOO ? "loo" : "gcv");
-    if (q->rows.onset && r->tr > 0)
+    if (q->rows.onset && r->tr > 0 && !q->o->leak_test)
         log_warn("leave-one-out inside the training rows looks at neighbours in time and picks alpha too small");
     return 0;
 }
@@ -521,7 +521,7 @@ static int fit_job(job_result *j, const run *q, const fit_set *fit, size_t f, er
                                .held = q->jack_block ? &held : NULL,
                                .train = train, .test = test, .inner = q->inner[f], .alphas = q->o->alphas, .n_alphas = q->o->n_alphas,
                                .select = q->o->select, .by = q->o->inner_by, .alpha_shared = q->o->alpha_shared,
-                               .standardise = q->o->standardise_x, .bands = bands, .n_bands = fit->n_bands, .divide_by_width = fit->divide,
+                               .standardise = q->o->standardise_x && !fit->as_is, .bands = bands, .n_bands = fit->n_bands, .divide_by_width = fit->divide,
                                .gammas = fit->n_bands > 1 ? q->gammas : NULL, .n_gammas = q->o->candidates };
     if (fit->n_bands > 2) { /* candidates for this number of bands */
         if (!(own = mem_new(q->o->candidates * fit->n_bands, sizeof *own, e))) goto done;
@@ -590,7 +590,7 @@ static int run_all(run *q, err *e)
     size_t F = q->outer->count, step = q->o->save_weight ? F : 1, jobs = q->n_fits * F;
     progress bar;
     int failed = 0;
-    progress_start(&bar, "fits", jobs);
+    if (!q->o->leak_test) progress_start(&bar, "fits", jobs);
     /* few responses: jobs side by side; many: a job at a time, its blocks of responses side by side. The bytes are the same. */
     int side_by_side = q->targets.out_v < 4 * BLOCK_OF_RESPONSES ? threads_count() : 1;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(side_by_side) if (side_by_side > 1)
@@ -604,7 +604,7 @@ static int run_all(run *q, err *e)
             if (interrupted()) err_set(&own, ERR_INTERRUPTED, "interrupted at fit %zu of %zu", k + 1, jobs);
             else run_job(q, k, &own);
         }
-        progress_step(&bar, step);
+        if (!q->o->leak_test) progress_step(&bar, step);
         if (!own.kind) continue;
 #pragma omp critical(broca_encode)
         {
@@ -612,7 +612,7 @@ static int run_all(run *q, err *e)
             failed = 1;
         }
     }
-    progress_end(&bar);
+    if (!q->o->leak_test) progress_end(&bar);
     return failed ? -1 : 0;
 }
 
@@ -672,6 +672,28 @@ static void warn_edges(const encoded *x, const encode_options *o)
              100.0 * (double)x->edges / (double)x->choices);
 }
 
+/* OASM on folds that keep neighbours apart must predict nothing; a sigma that reaches over the gap is refused in strict mode. */
+static int check_oasm(run *q, const responses *r, err *e)
+{
+    for (size_t i = 0; i < q->features.n; i++) {
+        const feature_set *f = &q->features.at[i];
+        if (!f->oasm) continue;
+        int32_t *block = mem_new(q->rows.n, sizeof *block, e);
+        if (!block || oasm_blocks(block, r, &q->rows, e)) {
+            free(block);
+            return -1;
+        }
+        q->result->oasm_apart = oasm_apart(q->outer, block, q->rows.n, f->reach);
+        free(block);
+        if (q->result->oasm_apart || q->o->allow_random || q->o->leak_test || q->o->paper) continue;
+        err_set(e, ERR_USAGE, "features %s: OASM reaches %zu samples, more than these folds keep between test and training rows of a block",
+                f->name, f->reach);
+        return r->tr > 0 ? err_hint(e, "a gap of at least %g s, or a smaller sigma; broca doctor --leak tests folds as they are", (double)f->reach * r->tr)
+                         : err_hint(e, "folds that keep whole groups, or a smaller sigma; broca doctor --leak tests folds as they are");
+    }
+    return 0;
+}
+
 static int prepare(run *q, const responses *r, const stimuli *x, err *e)
 {
     const encode_options *o = q->o;
@@ -679,7 +701,7 @@ static int prepare(run *q, const responses *r, const stimuli *x, err *e)
     if (o->drop_start) log_warn("the first %zu presentations of every run are dropped (--drop-start)", o->drop_start);
     if (make_folds(q, r, e) || make_blocks(q, e)) return -1;
     warn_short_blocks(q, r->tr);
-    if (features_read(&q->features, r, &q->rows, o, e) || fits_make(&q->fits, &q->n_fits, &q->features, o, e)) return -1;
+    if (features_read(&q->features, r, &q->rows, o, e) || check_oasm(q, r, e) || fits_make(&q->fits, &q->n_fits, &q->features, o, e)) return -1;
     for (size_t i = 0; i < q->n_fits; i++)
         if (q->fits[i].n_bands > MOST_BANDS) return err_set(e, ERR_USAGE, "%s has %zu bands, at most %d", q->fits[i].name, q->fits[i].n_bands, MOST_BANDS);
     if (o->paper) paper_warn(o, q->result->folds_text);
@@ -862,7 +884,7 @@ int encode(encoded **out, const responses *r, const stimuli *x, const encode_opt
         *out = NULL;
         return -1;
     }
-    warn_edges(*out, o);
+    if (!o->leak_test) warn_edges(*out, o);
     return 0;
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Features: from files to delayed columns on the rows of the responses (METHODS 3.1, 3.2). */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broca/activations.h"
-#include "sets.h"
+#include "features.h"
 
 void feature_list_free(feature_list *l)
 {
@@ -23,11 +24,6 @@ const feature_set *feature_find(const feature_list *l, const char *name)
         if (str_same(l->at[i].name, name)) return &l->at[i];
     return NULL;
 }
-
-/* "NAME=FILE[:taps]": a colon belongs to the taps only when what stands before it is a file. */
-typedef struct {
-    char *name, *path, *taps; /* taps NULL: all, a set each */
-} feature_spec;
 
 static void spec_free(feature_spec *s)
 {
@@ -106,15 +102,9 @@ done:
 
 /* ---- rows ---- */
 
-typedef struct {
-    const responses *r;
-    const used_rows *u;
-    const encode_options *o;
-} context;
-
 /* Word vectors to the samples of the responses; --downsample mean adds a column: has a word. */
-static int words_to_samples(double **out, size_t *d, const context *c, const float *f, size_t width, size_t words,
-                            const double *onset, const int32_t *word_run, err *e)
+int words_to_samples(double **out, size_t *d, const feature_context *c, const float *f, size_t width, size_t words, const double *onset,
+                     const int32_t *word_run, err *e)
 {
     const responses *r = c->r;
     double *count = NULL;
@@ -161,8 +151,31 @@ static int by_id(const void *a, const void *b)
     return strcmp(**(char **const *)a, **(char **const *)b);
 }
 
+/* The first presentations whose item the features do not have, and what those have instead. sorted: texts of the items. */
+static void different_stimuli(const responses *r, size_t first, char ***sorted, char **item, size_t items, err *e)
+{
+    enum { SHOWN = 3 };
+    char missing[400] = "", there[400] = "";
+    size_t count = 0, shown = 0;
+    for (size_t i = first; i < r->n; i++) {
+        char **key = &r->id[i];
+        if (bsearch(&key, sorted, items, sizeof *sorted, by_id)) continue;
+        if (count++ < SHOWN) snprintf(missing + strlen(missing), sizeof missing - strlen(missing), "%s%zu '%.100s'", count > 1 ? ", " : "", i + 1, r->id[i]);
+    }
+    for (size_t k = 0; k < items && shown < SHOWN; k++) {
+        bool used = false;
+        for (size_t i = 0; i < r->n && !used; i++) used = str_same(r->id[i], item[k]);
+        if (used) continue;
+        snprintf(there + strlen(there), sizeof there - strlen(there), "%s'%.100s'", shown++ ? ", " : "", item[k]);
+    }
+    err_set(e, ERR_INPUT, "%zu of %zu presentations are of items that the features do not have: presentation %s%s", count, r->n, missing,
+            count > SHOWN ? ", ..." : "");
+    if (shown) err_hint(e, "features and responses must be of the same stimuli; only the features have %s%s", there, shown == SHOWN ? ", ..." : "");
+    else err_hint(e, "features and responses must be of the same stimuli; extract the missing items, too");
+}
+
 /* Rows of items to presentations by id; repeats take the item's row again. */
-static int items_to_presentations(double **out, const context *c, const float *f, size_t width, char **item, size_t items, err *e)
+int items_to_presentations(double **out, const feature_context *c, const float *f, size_t width, char **item, size_t items, err *e)
 {
     const responses *r = c->r;
     int status = -1;
@@ -174,9 +187,7 @@ static int items_to_presentations(double **out, const context *c, const float *f
     for (size_t i = 0; i < r->n; i++) {
         char **key = &r->id[i], ***found = bsearch(&key, sorted, items, sizeof *sorted, by_id);
         if (!found) {
-            err_set(e, ERR_INPUT, "presentation %zu is of the item '%s', which the features do not have (their first is '%s')", i + 1,
-                    r->id[i], items ? item[0] : "");
-            err_hint(e, "features and responses must be of the same stimuli");
+            different_stimuli(r, i, sorted, item, items, e);
             goto done;
         }
         size_t row = (size_t)(*found - item);
@@ -194,19 +205,29 @@ done:
 static int check_finite(const float *f, size_t n, size_t width, const char *name, err *e)
 {
     for (size_t i = 0; i < n * width; i++)
-        if (!isfinite(f[i])) return err_set(e, ERR_INPUT, "features %s: row %zu, column %zu is not finite", name, i / width + 1, i % width + 1);
+        if (!isfinite(f[i]))
+            return err_set(e, ERR_INPUT, "features %s: row %zu, column %zu is %s", name, i / width + 1, i % width + 1,
+                           isnan(f[i]) ? "not a number" : "infinite: the column overflows float32");
     return 0;
 }
 
-/* Delays the columns x [all×d] on the full runs, drops the first rows, and appends to the list. */
-static int add_set(feature_list *l, const char *name, const char *delay_name, double *x, size_t d, const context *c, err *e)
+/* What single precision cannot hold is not screened in it: said here, where the column still has a name. */
+static int check_range(const double *x, size_t n, size_t d, const char *name, err *e)
+{
+    for (size_t i = 0; i < n * d; i++)
+        if (fabs(x[i]) > (double)FLT_MAX)
+            return err_set(e, ERR_INPUT, "features %s: column %zu overflows float32 (%g in row %zu)", name, i % d + 1, x[i], i / d + 1);
+    return 0;
+}
+
+int add_set(feature_list *l, const char *name, const char *delay_name, double *x, size_t d, const feature_context *c, err *e)
 {
     long *delays = NULL;
     size_t m;
     double *delayed = NULL;
     int status = -1;
     if (feature_find(l, name)) return err_set(e, ERR_USAGE, "two feature sets are called '%s'", name);
-    if (delays_of(&delays, &m, delay_name, c->o, c->r->tr, e)) goto done;
+    if (check_range(x, c->r->n, d, name, e) || delays_of(&delays, &m, delay_name, c->o, c->r->tr, e)) goto done;
     if (delay_columns(&delayed, x, c->r->n, d, c->r->run, delays, m, e)) goto done;
     size_t p = d * m;
     double *kept = mem_new(c->u->n * p, sizeof *kept, e);
@@ -220,7 +241,7 @@ static int add_set(feature_list *l, const char *name, const char *delay_name, do
         goto done;
     }
     l->at = at;
-    l->at[l->n++] = (feature_set){ copy, p, kept };
+    l->at[l->n++] = (feature_set){ .name = copy, .p = p, .x = kept };
     status = 0;
 done:
     free(delays);
@@ -238,7 +259,7 @@ static int word_runs(int32_t **out, const activations *a, err *e)
     return 0;
 }
 
-static int rows_of_tap(double **x, size_t *d, activations *a, const char *tap, const context *c, const char *name, err *e)
+static int rows_of_tap(double **x, size_t *d, activations *a, const char *tap, const feature_context *c, const char *name, err *e)
 {
     float *rows = NULL;
     int32_t *runs = NULL;
@@ -267,7 +288,7 @@ done:
     return status;
 }
 
-static int append_columns(double **x, size_t *d, double *more, size_t width, size_t n, err *e)
+int append_columns(double **x, size_t *d, double *more, size_t width, size_t n, err *e)
 {
     double *both = mem_new(n * (*d + width), sizeof *both, e);
     if (!both) return -1;
@@ -282,7 +303,7 @@ static int append_columns(double **x, size_t *d, double *more, size_t width, siz
 }
 
 /* NAME=FILE:a,b is one set; NAME=FILE a set a tap. */
-static int read_activations(feature_list *l, const feature_spec *s, const context *c, err *e)
+static int read_activations(feature_list *l, const feature_spec *s, const feature_context *c, err *e)
 {
     activations *a = NULL;
     double *x = NULL, *part = NULL;
@@ -322,61 +343,17 @@ done:
     return status;
 }
 
-/* One built-in feature: of timed words, downsampled, or of items. */
-static int built_in_rows(double **rows, size_t *d, const stimuli *x, const char *name, const context *c, err *e)
-{
-    float *f = NULL;
-    int32_t *runs = NULL;
-    size_t width;
-    int status = -1;
-    if (!str_begins(name, "word_")) {
-        if (stimuli_item_feature(x, name, &f, &width, e)) goto done;
-        *d = width;
-        status = items_to_presentations(rows, c, f, width, x->id, x->n, e);
-        goto done;
-    }
-    if (!(f = mem_new(x->words + 1, sizeof *f, e)) || stimuli_word_feature(x, name, f, e)) goto done;
-    if (x->run) {
-        if (!(runs = mem_new(x->words, sizeof *runs, e))) goto done;
-        for (size_t i = 0; i < x->words; i++) runs[i] = x->run[x->word_item[i]];
-    }
-    status = words_to_samples(rows, d, c, f, 1, x->words, x->word_onset, runs, e);
-done:
-    free(f);
-    free(runs);
-    return status;
-}
-
-/* Built-in features of a stimuli file: NAME=stimuli.h5:word_rate, NAME=stimuli.h5:item_words,item_characters. */
-static int read_built_in(feature_list *l, const feature_spec *s, const context *c, err *e)
-{
-    stimuli *x = NULL;
-    double *rows = NULL, *part = NULL;
-    size_t n = 0, d = 0, width;
-    char **names = NULL;
-    int status = -1;
-    if (!s->taps) return err_set(e, ERR_USAGE, "--features %s=%s: say which built-in feature, as %s:word_rate", s->name, s->path, s->path);
-    if (stimuli_read(&x, s->path, e) || !(names = str_split(s->taps, ',', &n, e))) goto done;
-    for (size_t i = 0; i < n; i++) {
-        free(part);
-        part = NULL;
-        if (built_in_rows(&part, &width, x, names[i], c, e) || append_columns(&rows, &d, part, width, c->r->n, e)) goto done;
-    }
-    status = add_set(l, s->name, s->name, rows, d, c, e);
-done:
-    free(names);
-    free(part);
-    free(rows);
-    stimuli_free(x);
-    return status;
-}
-
-static int read_one(feature_list *l, const char *text, const context *c, err *e)
+static int read_one(feature_list *l, const char *text, const feature_context *c, err *e)
 {
     feature_spec s;
     store *file = NULL;
     int status = -1;
-    if (spec_parse(&s, text, e) || store_open(&file, s.path, NULL, e)) goto done;
+    if (spec_parse(&s, text, e)) goto done;
+    if (str_same(s.path, "oasm") && s.taps) {
+        status = read_oasm(l, &s, c, e);
+        goto done;
+    }
+    if (store_open(&file, s.path, NULL, e)) goto done;
     bool built_in = str_same(store_kind(file), "stimuli");
     store_close(file);
     file = NULL;
@@ -417,7 +394,7 @@ static int check_delay_names(const encode_options *o, const feature_list *l, err
 
 int features_read(feature_list *out, const responses *r, const used_rows *u, const encode_options *o, err *e)
 {
-    context c = { r, u, o };
+    feature_context c = { r, u, o };
     if (!o->n_features) return err_set(e, ERR_USAGE, "--features NAME=FILE is needed");
     for (size_t i = 0; i < o->n_features; i++)
         if (read_one(out, o->features[i], &c, e)) return -1;

@@ -31,6 +31,9 @@ static int unknown_set(const char *name, const feature_list *l, err *e)
 
 static int add_part(fit_set *s, const feature_set *f, size_t band_number, err *e)
 {
+    if (f->oasm && s->n_parts + s->joined)
+        return err_set(e, ERR_USAGE, "%s is OASM, a test for leaking folds: it is fitted alone, in no baseline and no band", f->name);
+    s->as_is = f->oasm;
     void *part = s->part, *bands = s->band;
     if (mem_grow(&part, s->n_parts + 1, sizeof *s->part, e)) return -1;
     s->part = part;
@@ -71,7 +74,7 @@ static fit_set *next_fit(fit_set **list, size_t *n, const char *kind, err *e)
     if (mem_grow(&at, *n + 1, sizeof **list, e)) return NULL;
     *list = at;
     fit_set *s = &(*list)[(*n)++];
-    *s = (fit_set){ .kind = kind };
+    *s = (fit_set){ .kind = kind, .joined = !str_same(kind, "model") };
     return s;
 }
 
@@ -114,7 +117,7 @@ int fits_make(fit_set **out, size_t *n, const feature_list *l, const encode_opti
     for (size_t i = 0; i < l->n; i++) {
         if (in_baseline(l->at[i].name, o)) continue;
         if (fit_model(out, n, &l->at[i], o, e)) return -1;
-        if (o->baseline && fit_joint(out, n, &l->at[i], l, o, e)) return -1;
+        if (o->baseline && !l->at[i].oasm && fit_joint(out, n, &l->at[i], l, o, e)) return -1;
     }
     for (size_t i = 0; i < o->n_bands; i++) {
         fit_set *s = next_fit(out, n, "joint", e);

@@ -10,6 +10,8 @@ typedef struct {
     char *name;
     size_t p;
     double *x; /* [n×p] */
+    bool oasm; /* is fitted alone and never standardised */
+    size_t reach; /* OASM: samples of a block further apart than this share no column */
 } feature_set;
 
 typedef struct {
@@ -29,6 +31,10 @@ int used_rows_new(used_rows *u, const responses *r, const stimuli *x, size_t dro
 void used_rows_free(used_rows *u);
 
 int features_read(feature_list *out, const responses *r, const used_rows *u, const encode_options *o, err *e);
+/* OASM's blocks, one number a used row: runs of a time series, else groups, else runs. ERR_INPUT where there is neither. */
+int oasm_blocks(int32_t *block, const responses *r, const used_rows *u, err *e);
+/* Do folds keep test and training rows of a block further apart than reach? */
+bool oasm_apart(const folds *f, const int32_t *block, size_t n, size_t reach);
 void feature_list_free(feature_list *l);
 const feature_set *feature_find(const feature_list *l, const char *name);
 
@@ -46,6 +52,8 @@ typedef struct {
     bool over_baseline;       /* joint with the baseline: its null is Freedman and Lane's */
     size_t *held_of;          /* responses of the jackknife: which of the columns' choice they keep */
     size_t *column, n_columns; /* columns of the targets that are fitted (null responses of some sets alone) */
+    bool joined;              /* a baseline or several bands */
+    bool as_is;               /* OASM: columns are centred only */
 } fit_set;
 int fits_make(fit_set **out, size_t *n, const feature_list *l, const encode_options *o, err *e);
 void fits_free(fit_set *s, size_t n);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Features of items that need no model (METHODS 3.10): what a baseline is made of. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,8 @@ static int own_column(const stimuli *x, const text_column *c, float *out, err *e
         double value;
         if (parse_double(c->value[i], &value) || !isfinite(value))
             return err_set(e, ERR_INPUT, "item '%s': '%.60s' in the column '%s' is no number", x->id[i], c->value[i], c->name);
+        if (fabs(value) > (double)FLT_MAX)
+            return err_set(e, ERR_INPUT, "item '%s': %g in the column '%s' overflows float32", x->id[i], value, c->name);
         out[i] = (float)value;
     }
     return 0;

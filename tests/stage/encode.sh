@@ -112,9 +112,80 @@ given_folds_inside_and_outside() {
     refused 'given outer folds have no default inner scheme' -- $items --folds given:outer.tsv
 }
 
+# ---- OASM: features that know only neighbours ----
+
+# A series of 240 volumes of 2 s, noise of AR(1) .9, 4 neuroids.
+series() {
+    [ -f series.h5 ] && return 0
+    awk 'BEGIN { srand(7); print "id\tonset\ts1:R0\ts1:R1\ts2:R0\ts2:R1"
+        for (i = 0; i < 240; i++) { printf "v%d\t%d", i, 2 * i
+            for (j = 0; j < 4; j++) { y[j] = .9 * y[j] + sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand()); printf "\t%.6f", y[j] }
+            print "" } }' >series.tsv
+    works import --from table --as responses --tr 2 series.tsv --out series.h5
+}
+mean_of() { column "$1" "$2" | awk '{ for (i = 1; i <= NF; i++) s += $i; print s / NF }'; }
+oasm_scores_exactly_0_where_the_gap_reaches_as_far_as_it_does() {
+    series || return 1
+    for pair in '.1 0' '.5 8' '1 16' '2 32'; do # twice the radius floor(4 sigma + 1/2), in seconds
+        works encode --features "oasm=oasm:${pair% *}" --responses series.h5 --folds contiguous:4,gap=${pair#* } --out e.h5 || return 1
+        [ "$(column e.h5 set/oasm/r_mean)" = '0 0 0 0' ] && [ "$(column e.h5 set/oasm/n_nan)" = '4 4 4 4' ] || { echo "sigma $pair:"; cat column.tsv; return 1; }
+    done
+}
+oasm_predicts_across_shuffled_folds() {
+    series && works encode --features oasm=oasm:1 --responses series.h5 --folds random:5 --allow-random --out e.h5 || return 1
+    mean_of e.h5 set/oasm/r_mean | awk '{ print; exit !($1 >= .4) }'
+}
+oasm_that_reaches_over_the_gap_is_refused() {
+    series && refused 'OASM reaches 8 samples' 'a gap of at least 16 s' -- encode --features oasm=oasm:1 --responses series.h5 --folds contiguous:4,gap=14 &&
+        refused 'fitted alone' -- encode --features oasm=oasm:1 --features m=features.h5:h.0 --baseline oasm --responses responses.h5 --stimuli items.h5 &&
+        refused 'sigma is a number' -- encode --features oasm=oasm:x --responses responses.h5 --stimuli items.h5 &&
+        refused 'needs blocks of neighbours' -- encode --features oasm=oasm:1 --responses responses.h5 --folds kfold:5,seed=1 --allow-random --inner random:3
+}
+the_doctor_tells_folds_that_leak() {
+    series || return 1
+    "$broca" doctor --leak --responses series.h5 --folds contiguous:4,gap=80 >.out 2>.err || { cat .out .err; return 1; }
+    [ "$(grep -c 'r 0.000000' .out)" -eq 5 ] && grep -q 'autocorrelation falls under .1 at' .out || { cat .out; return 1; }
+    "$broca" doctor --leak --responses series.h5 --folds random:5 >.out 2>.err
+    [ $? -eq 1 ] && [ "$(grep -c 'these folds leak' .out)" -eq 4 ] && says 'these folds leak' || { cat .out .err; return 1; }
+    "$broca" doctor --leak --responses responses.h5 --stimuli items.h5 >.out 2>.err || { cat .out .err; return 1; }
+    [ "$(grep -c 'r 0.000000' .out)" -eq 5 ] || { cat .out; return 1; }
+}
+
+# ---- built-in features ----
+
+built_in_features_stand_for_the_baseline() {
+    works encode --features base=items.h5:baseline --responses responses.h5 --stimuli items.h5 --out e.h5 || return 1
+    works inspect e.h5 && grep -q '/set/base.columns *15' .out || { cat .out; return 1; }
+    refused 'item_wrods' "did you mean 'item_words'" -- encode --features base=items.h5:item_wrods --responses responses.h5 --stimuli items.h5 &&
+        refused 'a feature of timed words' -- encode --features base=items.h5:word_rate --responses responses.h5 --stimuli items.h5
+}
+
+# ---- bad input ----
+
+different_stimuli_lists_the_first_that_differ() {
+    sed 's/^\(s00[3-9]\)/x\1/' responses.tsv >given.tsv && works import --from table --as responses given.tsv --out given.h5 || return 1
+    refused '7 of 60 presentations' "presentation 3 'xs003', 4 'xs004', 5 'xs005', ..." "only the features have 's003', 's004', 's005', ..." -- \
+        encode --features m=features.h5:h.0 --responses given.h5 --folds kfold:5,seed=1 --allow-random --inner random:3
+}
+alphas_below_0_or_not_finite() {
+    for list in -1,2 inf,1 nan 1e400 '1:2:0' 1:x:3; do
+        refused "--alphas is LO:HI:N" -- $items --alphas=$list || return 1
+    done
+}
+an_empty_training_set() {
+    series && refused 'no training presentations' -- encode --features oasm=oasm:.1 --responses series.h5 --folds contiguous:4,gap=1000
+}
+a_column_that_overflows_float32() {
+    awk -F '\t' '{ print $0 "\t" (NR == 1 ? "size" : NR == 9 ? "1e39" : NR) }' items.tsv >large.tsv && works import --from table large.tsv --out large.h5 || return 1
+    refused "'s008'" "'size' overflows float32" -- encode --features size=large.h5:size --responses responses.h5 --stimuli items.h5
+}
+
 inputs >.said 2>&1 || { sed 's/^/  /' .said; echo 'not ok inputs'; echo '0 passed, 1 failed, 0 skipped'; exit 1; }
 check each_mode_says_its_folds_and_what_differs tuckute2024_has_its_sixty_alphas brainscore_has_one_alpha_for_all \
     brainscore_with_alpha_0_is_least_squares a_mode_decides_its_options their_folds_are_refused_in_strict_mode \
-    shufflesplit_has_no_one_prediction given_folds_inside_and_outside
+    shufflesplit_has_no_one_prediction given_folds_inside_and_outside \
+    oasm_scores_exactly_0_where_the_gap_reaches_as_far_as_it_does oasm_predicts_across_shuffled_folds \
+    oasm_that_reaches_over_the_gap_is_refused the_doctor_tells_folds_that_leak built_in_features_stand_for_the_baseline \
+    different_stimuli_lists_the_first_that_differ alphas_below_0_or_not_finite an_empty_training_set a_column_that_overflows_float32
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
