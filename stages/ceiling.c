@@ -95,7 +95,9 @@ int main(int argc, char **argv)
     store *product;
     if (stage_begin(&s, argc, argv, &help, options, &o, &o.common)) goto done;
     if (stage_needs(&s, "responses", o.responses) || choose(&c, &o, &s)) goto done;
-    if (stage_input(&s, "responses", o.responses) || responses_read(&r, o.responses, &s.err)) goto done;
+    if (stage_input(&s, "responses", o.responses) || responses_read(&r, o.responses, &s.err) ||
+        responses_derive_confound(r, o.confounds, &s.err))
+        goto done;
     if (join_stimuli(&s, &o, r) || (o.noise && stage_input(&s, "noise", o.noise))) goto done;
     if (stage_plan(&s, "ceiling of %zu neuroids, %zu presentations, target %s", r->v, r->n, o.target)) goto done;
     if (ceiling_estimate(&result, r, &c, &s.err)) goto done;

@@ -10,7 +10,7 @@
 typedef struct {
     common_options common;
     const char *responses, *stimuli, *baseline, *target, *folds, *inner, *alphas, *downsample, *alpha_per, *select;
-    const char *highpass, *confounds, *standardize, *save, *null, *null_sets, *jackknife, *hrf;
+    const char *highpass, *confounds, *standardize, *save, *null, *null_sets, *jackknife, *hrf, *gammas, *partition;
     option_list features, units, delays, bands;
     size_t drop_start, candidates;
     bool allow_random, add_mean;
@@ -24,6 +24,9 @@ static const option options[] = {
     { "baseline", OPT_TEXT, AT(baseline), NULL, "A+B", true, "sets that form the baseline band; every other set is fitted alone and with it" },
     { "bands", OPT_LIST, AT(bands), NULL, "A+B", true, "a further banded fit of these sets" },
     { "candidates", OPT_COUNT, AT(candidates), "20", NULL, true, "of gamma for banded fits: equal, corners, random draws" },
+    { "gammas", OPT_TEXT, AT(gammas), NULL, "G,G[;...]", true,
+      "candidates of gamma instead: a weight a band (any scale), candidates separated by ';'; one: fixed bands" },
+    { "partition", OPT_TEXT, AT(partition), NULL, "A,B[,C]", true, "variance of two or three sets: what each explains alone, what they share" },
     { "units", OPT_LIST, AT(units), NULL, "[NAME=]FILE[:WHAT]", true,
       "localizer: of set NAME (of all) only the units it selected; or the complement, or control.N" },
     { "target", OPT_ENUM, AT(target), "single", "single group", true, "each neuroid, or the mean over subjects" },
@@ -39,7 +42,7 @@ static const option options[] = {
     { "hrf", OPT_TEXT, AT(hrf), NULL, "NAME", true,
       "words convolved with a haemodynamic response instead of delays: spm glover vmt nilearn-spm nilearn-glover [+derivative[+dispersion]]" },
     { "highpass", OPT_TEXT, AT(highpass), "0", "S[,scope=run]", true, "cut-off in seconds, per fold block; 0: none" },
-    { "confounds", OPT_TEXT, AT(confounds), NULL, "NAME", true, "removed within each fold" },
+    { "confounds", OPT_TEXT, AT(confounds), NULL, "NAME", true, "removed within each fold; NAME24: with differences and squares of both" },
     { "drop-start", OPT_COUNT, AT(drop_start), "0", NULL, true, "rows at the start of each run" },
     { "standardize", OPT_TEXT, AT(standardize), "X", "X,Y", true, "columns by training mean and sd: X, Y, X,Y or none" },
     { "null", OPT_TEXT, AT(null), NULL, "HOW:N", true, "N null responses, each fitted anew: circular:N rotations, group:N permuted groups, phase:N" },
@@ -113,7 +116,7 @@ static int translate(encode_options *q, const stage_options *o, stage *s)
                            .allow_random = o->allow_random, .alpha_shared = str_same(o->alpha_per, "all"),
                            .select = str_same(o->select, "mse") ? SELECT_MSE : str_same(o->select, "r2") ? SELECT_R2 : SELECT_R,
                            .confounds = o->confounds, .drop_start = o->drop_start, .units = o->units.at, .n_units = o->units.n,
-                           .null_sets = o->null_sets, .jackknife = o->jackknife };
+                           .null_sets = o->null_sets, .jackknife = o->jackknife, .partition = o->partition };
     if (o->inner && (str_same(o->inner, "loo") || str_same(o->inner, "gcv"))) {
         q->inner_by = str_same(o->inner, "loo") ? INNER_LOO : INNER_GCV;
         q->inner = NULL;
@@ -123,6 +126,7 @@ static int translate(encode_options *q, const stage_options *o, stage *s)
         read_words(standard, "standardize", o->standardize, xy, &s->err) ||
         (o->save && read_words(save, "save", o->save, saved, &s->err)))
         return -1;
+    if (o->gammas && encode_gammas(q, o->gammas, &s->err)) return -1;
     if (o->hrf && hrf_parse(&q->hrf, &q->hrf_parts, o->hrf, &s->err)) return -1;
     if (o->null && encode_null(q, o->null, &s->err)) return -1;
     if (q->candidates < 3) return err_set(&s->err, ERR_USAGE, "--candidates is at least 3 (equal weights and the corners)");
@@ -280,7 +284,7 @@ int main(int argc, char **argv)
     if (stage_input(&s, "responses", o.responses) || note_features(&s, &o.features)) goto done;
     if (o.stimuli && (stage_input(&s, "stimuli", o.stimuli) || stimuli_read(&x, o.stimuli, &s.err))) goto done;
     if (note_units(&s, &o.units) || configure(&s, &o, 1, s.n_inputs - o.units.n)) goto done;
-    if (responses_read(&r, o.responses, &s.err)) goto done;
+    if (responses_read(&r, o.responses, &s.err) || responses_derive_confound(r, o.confounds, &s.err)) goto done;
     if (o.common.dry_run && encode_plan(&plan, r, x, &q, &s.err)) goto done;
     if (stage_plan(&s, "%s", plan.at)) goto done;
     if (name_run(&q, &s, &identity, &journal)) goto done;
@@ -293,6 +297,7 @@ done:
     responses_free(r);
     stimuli_free(x);
     free(q.alphas);
+    free(q.gammas);
     free(plan.at);
     free(journal);
     return stage_end(&s);

@@ -27,6 +27,8 @@ typedef struct {
     const char *baseline;        /* "A+B" or NULL */
     const char *const *bands; size_t n_bands;       /* "A+B": further joint sets */
     size_t candidates;           /* of gamma for joint sets */
+    double *gammas; size_t n_gammas, gamma_bands;   /* or given ones [n_gammas×gamma_bands], each summing to 1 */
+    const char *partition;       /* "A,B[,C]": variance partitioning of these sets, or NULL */
     bool group;                  /* --target */
     bool add_mean;               /* a further neuroid "mean" a subject: the z-scored mean of its ROIs */
     paper_rule paper;            /* --mode replicate: PAPER_NONE is strict */
@@ -72,6 +74,8 @@ int encode_units_parse(encode_units *u, const char *text, err *e);
 
 /* "-1:6:22" (log10 LO:HI:N) or "1,10,100"; malloc'ed. ERR_USAGE for alpha < 0 or not finite. */
 int encode_alphas(double **out, size_t *n, const char *text, err *e);
+/* "1,1;1,0": given candidates of gamma, scaled to sum to 1. ERR_USAGE: not numbers >= 0, all 0, rows of different length. */
+int encode_gammas(encode_options *o, const char *text, err *e);
 /* --mode replicate:NAME: everything that the paper's code decides is set; alphas and candidates only where they are not given.
  * ERR_USAGE with the nearest name. */
 int encode_replicate(encode_options *o, const char *name, bool alphas_given, bool candidates_given, err *e);

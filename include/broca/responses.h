@@ -49,6 +49,10 @@ void responses_free(responses *r);
 int grid_read(store *s, space *g, err *e);
 int grid_put(store *s, const space *g, err *e);
 
+/* Where name is NAME24 and only NAME is there: adds NAME24, values, first differences within runs and the squares of both. Any
+ * other name, NULL too: nothing. */
+int responses_derive_confound(responses *r, const char *name, err *e);
+
 /* alice2016's folder: 6-mm (or 10-mm) time courses of the usable subjects × 6 ROIs, onset 20 + 2k s, tr 2, motion with its
  * first 10 rows cut. A subject whose values are all equal is excluded with its reason (s33). */
 int responses_from_alice(responses **out, const char *folder, int radius_mm, err *e);

@@ -23,7 +23,6 @@ typedef struct {
     held_series *held_series; /* [F] */
     int32_t *jack_block;     /* [n]; NULL: no jackknife */
     const fit_set **owner;   /* [v] first fit of each column */
-    double *gammas;          /* [candidates×2] */
     journal *journal;
     encoded *result;
 } run;
@@ -48,7 +47,6 @@ static void run_free(run *q)
     used_rows_free(&q->rows);
     targets_free(&q->targets);
     free(q->block);
-    free(q->gammas);
 }
 
 void encoded_set_free(encoded_set *s)
@@ -500,20 +498,17 @@ static int job_space(job_result *j, const encoded_set *s, const fit_set *fit, co
     return 0;
 }
 
-static int make_candidates(double *out, size_t bands, const encode_options *o, err *e)
-{
-    return (o->paper ? paper_candidates : gamma_candidates)(out, o->candidates, bands, o->seed, e);
-}
-
 static int fit_job(job_result *j, const run *q, const fit_set *fit, size_t f, err *e)
 {
     size_t n = q->rows.n;
     int status = -1;
-    double *x = NULL, *own = NULL;
+    double *x = NULL, *gammas = NULL;
+    size_t n_gammas = 0;
     uint8_t *keep = NULL;
     band bands[MOST_BANDS];
     const uint8_t *train = q->outer->train + f * n, *test = q->outer->test + f * n;
     if (join_parts(&x, &keep, bands, fit, q, train, e)) goto done;
+    if (fit->n_bands > 1 && candidates_of(&gammas, &n_gammas, fit->n_bands, q->o, e)) goto done;
     fit_series series = { &q->series[f], fit };
     held_fits held = { .v = q->held.v, .source = held_series_read, .context = q->jack_block ? &q->held_series[f] : NULL, .of = fit->held_of,
                        .blocks = q->result->blocks, .block = q->jack_block };
@@ -522,18 +517,13 @@ static int fit_job(job_result *j, const run *q, const fit_set *fit, size_t f, er
                                .train = train, .test = test, .inner = q->inner[f], .alphas = q->o->alphas, .n_alphas = q->o->n_alphas,
                                .select = q->o->select, .by = q->o->inner_by, .alpha_shared = q->o->alpha_shared,
                                .standardise = q->o->standardise_x && !fit->as_is, .bands = bands, .n_bands = fit->n_bands, .divide_by_width = fit->divide,
-                               .gammas = fit->n_bands > 1 ? q->gammas : NULL, .n_gammas = q->o->candidates };
-    if (fit->n_bands > 2) { /* candidates for this number of bands */
-        if (!(own = mem_new(q->o->candidates * fit->n_bands, sizeof *own, e))) goto done;
-        problem.gammas = own;
-        if (make_candidates(own, fit->n_bands, q->o, e)) goto done;
-    }
+                               .gammas = gammas, .n_gammas = n_gammas };
     if (q->o->paper ? paper_ridge(&problem, q->o->paper, &j->r, e) : nested_ridge(&problem, keep, &j->r, e)) goto done;
     size_t counts[3] = { j->r.dropped, j->r.screened, j->r.rescored };
     memcpy(j->at, counts, sizeof counts);
     status = 0;
 done:
-    free(own);
+    free(gammas);
     free(x);
     free(keep);
     return status;
@@ -704,11 +694,12 @@ static int prepare(run *q, const responses *r, const stimuli *x, err *e)
     if (features_read(&q->features, r, &q->rows, o, e) || check_oasm(q, r, e) || fits_make(&q->fits, &q->n_fits, &q->features, o, e)) return -1;
     for (size_t i = 0; i < q->n_fits; i++)
         if (q->fits[i].n_bands > MOST_BANDS) return err_set(e, ERR_USAGE, "%s has %zu bands, at most %d", q->fits[i].name, q->fits[i].n_bands, MOST_BANDS);
+        else if (o->gammas && q->fits[i].n_bands > 1 && q->fits[i].n_bands != o->gamma_bands)
+            return err_set(e, ERR_USAGE, "--gammas has %zu weights a candidate, %s has %zu bands", o->gamma_bands, q->fits[i].name, q->fits[i].n_bands);
     if (o->paper) paper_warn(o, q->result->folds_text);
     if (!o->paper && o->alpha_shared && o->select == SELECT_MSE && !o->standardise_y && !o->group)
         log_warn("one alpha for all neuroids, chosen by mse, depends on the units of the responses");
-    if (!(q->gammas = mem_new(o->candidates * 2, sizeof *q->gammas, e))) return -1;
-    return make_candidates(q->gammas, 2, o, e);
+    return 0;
 }
 
 static int prepare_jackknife(run *q, const responses *r, err *e)

@@ -90,7 +90,7 @@ static int fit_model(fit_set **list, size_t *n, const feature_set *f, const enco
 {
     fit_set *s = next_fit(list, n, "model", e);
     if (!s || !(s->name = mem_text(f->name, e))) return -1;
-    s->divide = o->baseline != NULL;
+    s->divide = o->baseline || o->partition;
     return add_part(s, f, 0, e);
 }
 
@@ -100,6 +100,30 @@ static int fit_joint(fit_set **list, size_t *n, const feature_set *f, const feat
     if (!s || !(s->name = str_format(e, "%s+baseline", f->name))) return -1;
     s->divide = s->over_baseline = true;
     return add_part(s, f, 0, e) || add_parts(s, o->baseline, 1, false, l, e) ? -1 : 0;
+}
+
+/* A fit of every subset that is not there yet. */
+static int fit_partition(fit_set **list, size_t *n, const feature_list *l, const encode_options *o, err *e)
+{
+    char **set = NULL, name[1024];
+    size_t sets;
+    int status = -1;
+    if (!o->partition) return 0;
+    if (partition_names(&set, &sets, o, e)) return -1;
+    for (size_t subset = 1; subset < (size_t)1 << sets; subset++) {
+        bool there = false;
+        partition_fit(name, sizeof name, set, sets, subset);
+        for (size_t i = 0; i < *n && !there; i++) there = str_same((*list)[i].name, name);
+        if (there) continue;
+        fit_set *s = next_fit(list, n, subset & (subset - 1) ? "joint" : "model", e);
+        if (!s || !(s->name = mem_text(name, e))) goto done;
+        s->divide = true;
+        if (add_parts(s, name, 0, true, l, e)) goto done;
+    }
+    status = 0;
+done:
+    free(set);
+    return status;
 }
 
 /* Papers without bands put columns side by side. */
@@ -125,6 +149,7 @@ int fits_make(fit_set **out, size_t *n, const feature_list *l, const encode_opti
         s->divide = true;
         if (add_parts(s, o->bands[i], 0, true, l, e)) return err_while(e, "taking the bands '%s'", o->bands[i]);
     }
+    if (fit_partition(out, n, l, o, e)) return err_while(e, "taking --partition %s", o->partition);
     for (size_t i = 0; i < *n && o->paper; i++) {
         (*out)[i].divide = false;
         if (o->paper != PAPER_HADIDI2025) one_band(&(*out)[i]);

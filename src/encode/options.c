@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broca/encode.h"
+#include "sets.h"
 
 static int bad_alphas(const char *text, err *e)
 {
@@ -74,5 +74,62 @@ int encode_null(encode_options *o, const char *text, err *e)
         if (strlen(names[k]) == n && strncmp(names[k], text, n) == 0) o->null = kinds[k];
     if (o->null == NULL_NONE || !text[n] || parse_size(text + n + 1, &o->n_null) || !o->n_null || o->n_null > 100000)
         return err_set(e, ERR_USAGE, "--null is circular:N, group:N or phase:N, N null responses, not '%s'", text);
+    return 0;
+}
+
+static int bad_gammas(const char *text, err *e)
+{
+    return err_set(e, ERR_USAGE, "--gammas is a list of weights >= 0, not all 0, of two and more bands, as 1,1;1,0, not '%s'", text);
+}
+
+int encode_gammas(encode_options *o, const char *text, err *e)
+{
+    char **row = str_split(text, ';', &o->n_gammas, e), **part = NULL;
+    int status = -1;
+    size_t n;
+    if (!row) return -1;
+    for (size_t i = 0; i < o->n_gammas; i++) {
+        double sum = 0;
+        free(part);
+        if (!(part = str_split(row[i], ',', &n, e))) goto done;
+        if (n < 2 || (i && n != o->gamma_bands)) {
+            bad_gammas(text, e);
+            goto done;
+        }
+        o->gamma_bands = n;
+        if (!o->gammas && !(o->gammas = mem_new(o->n_gammas * n, sizeof *o->gammas, e))) goto done;
+        double *g = o->gammas + i * n;
+        for (size_t b = 0; b < n; b++) {
+            if (parse_double(part[b], &g[b]) || !isfinite(g[b]) || g[b] < 0) {
+                bad_gammas(text, e);
+                goto done;
+            }
+            sum += g[b];
+        }
+        if (!(sum > 0)) {
+            bad_gammas(text, e);
+            goto done;
+        }
+        for (size_t b = 0; b < n; b++) g[b] /= sum;
+    }
+    status = 0;
+done:
+    free(part);
+    free(row);
+    return status;
+}
+
+int candidates_of(double **out, size_t *n, size_t bands, const encode_options *o, err *e)
+{
+    if (o->gammas && bands != o->gamma_bands)
+        return err_set(e, ERR_USAGE, "--gammas has %zu weights a candidate, a joint fit has %zu bands", o->gamma_bands, bands);
+    *n = o->gammas ? o->n_gammas : o->candidates;
+    if (!(*out = mem_new(*n * bands, sizeof **out, e))) return -1;
+    if (o->gammas) memcpy(*out, o->gammas, *n * bands * sizeof **out);
+    else if ((o->paper ? paper_candidates : gamma_candidates)(*out, *n, bands, o->seed, e)) {
+        free(*out);
+        *out = NULL;
+        return -1;
+    }
     return 0;
 }

@@ -40,6 +40,21 @@ static int put_cube(const writer *w, const char *what, const double *data, size_
     return data ? store_write_f8(w->s, path, 3, dims, data, e) : 0;
 }
 
+/* The candidates that gamma numbers. */
+static int put_candidates(const writer *w, const encode_options *o, err *e)
+{
+    char path[512];
+    double *all = NULL;
+    size_t n;
+    if (!w->set->gamma) return 0;
+    if (candidates_of(&all, &n, w->set->n_bands, o, e)) return -1;
+    const size_t dims[2] = { n, w->set->n_bands };
+    name(path, sizeof path, w, "candidates");
+    int status = store_write_f8(w->s, path, 2, dims, all, e);
+    free(all);
+    return status;
+}
+
 static int put_cells(const writer *w, const char *what, const int32_t *data, err *e)
 {
     char path[512];
@@ -105,13 +120,14 @@ static int put_scores(const writer *w, err *e)
                ? -1 : 0;
 }
 
-static int put_set(store *s, const encoded *x, const encoded_set *t, size_t n_alphas, err *e)
+static int put_set(store *s, const encoded *x, const encoded_set *t, const encode_options *o, err *e)
 {
+    size_t n_alphas = o->n_alphas;
     char path[512];
     writer w = { s, x, t, "set" };
     if (put_scores(&w, e) || put_cells(&w, "gamma", t->gamma, e) || put_cube(&w, "share", t->share, x->folds, t->n_bands, e) ||
         put_cube(&w, "inner", t->inner, x->folds, n_alphas, e) || put_floats(&w, "prediction", t->prediction, x->n, e) ||
-        put_floats(&w, "weight", t->weight, t->p, e))
+        put_floats(&w, "weight", t->weight, t->p, e) || put_candidates(&w, o, e))
         return -1;
     name(path, sizeof path, &w, "");
     return store_set_text(s, path, "kind", t->kind, e) || store_set_int(s, path, "columns", (int64_t)t->p, e) ||
@@ -158,11 +174,11 @@ int encoded_put(store *s, const encoded *x, const encode_options *o, err *e)
                           store_put_text(s, "excluded/reason", x->reason, x->n_excluded, e)))
         return -1;
     for (size_t i = 0; i < x->n_sets; i++)
-        if (put_set(s, x, &x->sets[i], o->n_alphas, e)) return err_while(e, "writing the set %s", x->sets[i].name);
+        if (put_set(s, x, &x->sets[i], o, e)) return err_while(e, "writing the set %s", x->sets[i].name);
     for (size_t i = 0; i < x->n_nested; i++)
         if (put_nested(s, x, &x->nested[i], e)) return err_while(e, "writing the nested layers of %s", x->nested[i].name);
     if (put_blocks(s, x, o, e)) return -1;
-    return paper_put(s, x, o, e) || store_set_text(s, "/", "target", o->group ? "group" : "single", e) ||
+    return paper_put(s, x, o, e) || partition_put(s, x, o, e) || store_set_text(s, "/", "target", o->group ? "group" : "single", e) ||
                    store_set_text(s, "/", "folds", x->folds_text, e) || store_set_text(s, "/", "inner", x->inner_text, e)
                ? -1 : 0;
 }

@@ -58,6 +58,14 @@ typedef struct {
 int fits_make(fit_set **out, size_t *n, const feature_list *l, const encode_options *o, err *e);
 void fits_free(fit_set *s, size_t n);
 
+/* Candidates of gamma of a fit with that many bands: given, or drawn; *out [*n×bands], malloc'ed. */
+int candidates_of(double **out, size_t *n, size_t bands, const encode_options *o, err *e);
+/* --partition A,B[,C]: the sets' names; 2 or 3 (partition.c). The fits of all subsets are joint ones of fits.c, called A+B. */
+int partition_names(char ***out, size_t *n, const encode_options *o, err *e);
+/* Name of the fit of a subset (bit k: set k), as A+C. */
+void partition_fit(char *name, size_t room, char *const *set, size_t n, size_t subset);
+int partition_put(store *s, const encoded *x, const encode_options *o, err *e);
+
 /* Responses of the run: columns (neuroids) that are used, filtered but not yet freed of confounds. */
 typedef struct {
     size_t n, v;         /* rows used, columns of the file that are usable */

@@ -160,6 +160,29 @@ built_in_features_stand_for_the_baseline() {
         refused 'a feature of timed words' -- encode --features base=items.h5:word_rate --responses responses.h5 --stimuli items.h5
 }
 
+# ---- bands ----
+
+# With gamma fixed at 1,0 the joint fit is the fit of the first band: the second adds nothing. Parts sum to the R2 of all.
+variance_is_partitioned() {
+    pair='encode --features m=features.h5:h.0 --features e=features.h5:embed --stimuli items.h5 --responses responses.h5'
+    works $pair --partition m,e --gammas 1,0 --out e.h5 || return 1
+    works export e.h5 --dataset partition/sets --to tsv --out column.tsv && [ "$(sed 1d column.tsv | tr '\n' ' ')" = 'm e m & e ' ] || { cat column.tsv; return 1; }
+    column e.h5 partition/r2 | awk '{ for (i = 5; i <= 8; i++) if ($i > 1e-9 || $i < -1e-9) exit 1 }' || { echo 'the second band is not 0:'; cat column.tsv; return 1; }
+    works $pair --features base=items.h5:item_words,item_characters --partition m,e,base --candidates 7 --out f.h5 || return 1
+    column f.h5 partition/r2 >parts && column f.h5 set/m+e+base/r2_pooled >whole || return 1
+    cat parts whole | awk 'NR == 1 { for (i = 1; i <= 28; i++) s[(i - 1) % 4] += $i } NR == 2 { for (i = 1; i <= 4; i++) { d = s[i - 1] - $i; if (d > 1e-9 || d < -1e-9) exit 1 } }' ||
+        { echo 'parts do not sum to the whole'; cat parts whole; return 1; }
+    [ "$(column f.h5 set/m+e+base/candidates | wc -w)" -eq 21 ] || { cat column.tsv; return 1; }
+    refused "two or three different feature sets" -- $pair --partition m && refused "two or three" -- $pair --partition m,m &&
+        refused "no feature set is called 'x'" -- $pair --partition m,x
+}
+given_gammas_are_checked() {
+    for list in 1 0,0 '1,1;1' 1,-1 1,x; do
+        refused '--gammas is a list of weights' -- $items --gammas "$list" || return 1
+    done
+    refused '--gammas has 3 weights' -- encode --features m=features.h5:h.0 --features e=features.h5:embed --bands m+e --gammas 1,1,1 --stimuli items.h5 --responses responses.h5
+}
+
 # ---- bad input ----
 
 different_stimuli_lists_the_first_that_differ() {
@@ -186,6 +209,7 @@ check each_mode_says_its_folds_and_what_differs tuckute2024_has_its_sixty_alphas
     shufflesplit_has_no_one_prediction given_folds_inside_and_outside \
     oasm_scores_exactly_0_where_the_gap_reaches_as_far_as_it_does oasm_predicts_across_shuffled_folds \
     oasm_that_reaches_over_the_gap_is_refused the_doctor_tells_folds_that_leak built_in_features_stand_for_the_baseline \
+    variance_is_partitioned given_gammas_are_checked \
     different_stimuli_lists_the_first_that_differ alphas_below_0_or_not_finite an_empty_training_set a_column_that_overflows_float32
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

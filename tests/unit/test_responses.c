@@ -78,9 +78,39 @@ static void responses_come_back_from_a_file_with_confounds_and_exclusions(void *
     responses_free(r);
 }
 
+/* Two runs of 2 and 3 rows, one motion parameter: values, steps within runs, squares of both. */
+static void motion24_has_steps_within_runs_and_squares(void **state)
+{
+    (void)state;
+    static const int32_t run[] = { 1, 1, 2, 2, 2 };
+    static const double motion[] = { 2.385, 3, -1, 0.5, 4 }, step[] = { 0, 0.615, 0, 1.5, 3.5 };
+    err e = { 0 };
+    responses *r = responses_make(5, 1, &e);
+    memcpy(r->run, run, sizeof run);
+    r->confounds = arena_get(r->memory, sizeof *r->confounds, &e);
+    r->confounds[0] = (confound){ .name = "motion", .k = 1, .at = arena_get(r->memory, sizeof motion, &e) };
+    memcpy(r->confounds[0].at, motion, sizeof motion);
+    r->n_confounds = 1;
+    assert_int_equal(responses_derive_confound(r, "rotation24", &e), 0);
+    assert_int_equal(r->n_confounds, 1);
+    assert_int_equal(responses_derive_confound(r, "motion24", &e), 0);
+    assert_int_equal(r->n_confounds, 2);
+    const confound *c = &r->confounds[1];
+    assert_string_equal(c->name, "motion24");
+    assert_int_equal(c->k, 4);
+    for (int i = 0; i < 5; i++) {
+        assert_near(c->at[4 * i], motion[i], 0);
+        assert_near(c->at[4 * i + 1], step[i], 1e-12);
+        assert_near(c->at[4 * i + 2], motion[i] * motion[i], 0);
+        assert_near(c->at[4 * i + 3], step[i] * step[i], 1e-12);
+    }
+    responses_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(motion24_has_steps_within_runs_and_squares),
         cmocka_unit_test(a_table_gives_neuroids_by_subject_and_region),
         cmocka_unit_test(a_time_series_without_onsets_is_refused),
         cmocka_unit_test(a_cell_that_is_no_number_is_named),
