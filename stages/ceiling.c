@@ -8,7 +8,7 @@
 typedef struct {
     common_options common;
     const char *responses, *stimuli, *method, *target, *folds, *highpass, *confounds, *noise;
-    size_t drop_start, draws, splits;
+    size_t drop_start, draws, splits, subsets;
     double average;
     bool add_mean, allow_random;
 } stage_options;
@@ -17,8 +17,9 @@ typedef struct {
 static const option options[] = {
     { "responses", OPT_TEXT, AT(responses), NULL, "FILE", false, "responses" },
     { "stimuli", OPT_TEXT, AT(stimuli), NULL, "FILE", false, "the stimuli, where folds go by their groups" },
-    { "method", OPT_ENUM, AT(method), "isc", "isc splithalf snr", true,
-      "isc: subjects against one another; splithalf, snr: repeats of items, or subjects" },
+    { "method", OPT_ENUM, AT(method), "isc", "isc splithalf snr extrapolate", true,
+      "isc: subjects against one another; splithalf, snr: repeats of items, or subjects; extrapolate: a subject predicted from pools of others" },
+    { "subsets", OPT_COUNT, AT(subsets), "200", NULL, true, "extrapolate: subsets of subjects of a size, all where there are not more" },
     { "target", OPT_ENUM, AT(target), "single", "group single", true, "the mean over subjects, or one subject" },
     { "folds", OPT_TEXT, AT(folds), NULL, "SCHEME|none", true, "as encode; none: the whole as one block" },
     { "highpass", OPT_TEXT, AT(highpass), NULL, "S[,scope=fold|run]", true, "high-pass filter, seconds, as encode" },
@@ -42,10 +43,28 @@ static const option_help help = {
     "Say the same folds, filter, confounds and rows as to encode: score divides like by like.\n"
 };
 
+static int read_mode(ceiling_options *c, const stage_options *o, stage *s)
+{
+    const char *mode = o->common.mode;
+    if (str_same(mode, "strict")) return 0;
+    if (str_same(mode, "replicate:schrimpf2021")) c->paper = PAPER_SCHRIMPF2021;
+    else if (str_same(mode, "replicate:brainscore")) c->paper = PAPER_BRAINSCORE;
+    else return err_set(&s->err, ERR_USAGE, "--mode %s: ceiling knows replicate:schrimpf2021 and replicate:brainscore", mode);
+    if (c->method != CEILING_EXTRAPOLATE) return err_set(&s->err, ERR_USAGE, "--mode %s goes with --method extrapolate", mode);
+    log_warn("mode %s: subsets of ordered tuples of sorted subjects by RandomState(0) (the paper's order of a set cannot be repeated), %s, nothing "
+             "standardised, the axis counts the predicted subject, any failed fit makes a ceiling NaN, neuroids at the bound of 1 stay",
+             mode, c->paper == PAPER_SCHRIMPF2021 ? "least squares of minimum norm" : "one alpha for all neuroids by leave-one-out");
+    return 0;
+}
+
 static int choose(ceiling_options *c, const stage_options *o, stage *s)
 {
     *c = ceiling_defaults();
-    c->method = str_same(o->method, "isc") ? CEILING_ISC : str_same(o->method, "snr") ? CEILING_SNR : CEILING_SPLITHALF;
+    c->method = str_same(o->method, "isc") ? CEILING_ISC : str_same(o->method, "snr") ? CEILING_SNR
+                : str_same(o->method, "splithalf") ? CEILING_SPLITHALF : CEILING_EXTRAPOLATE;
+    if (read_mode(c, o, s)) return -1;
+    c->subsets = o->subsets;
+    if (!o->subsets) return err_set(&s->err, ERR_USAGE, "--subsets must be at least 1");
     c->group = str_same(o->target, "group");
     c->folds = o->folds;
     c->confounds = o->confounds;
@@ -67,6 +86,7 @@ static void tell(stage *s, const stage_options *o, const ceiling *c)
 {
     char interval[64] = "";
     if (!isnan(c->average_lo)) snprintf(interval, sizeof interval, " [%.3f, %.3f]", c->average_lo, c->average_hi);
+    if (c->curve) log_info("median over all neuroids %.3f; %zu subsets of subjects", c->median, c->curve->subsets);
     stage_result(s,
                  "ceiling of r, %s: %.3f%s, mean of %zu ROIs (%zu without a ceiling), %zu subjects, %zu rows dropped",
                  o->target, c->average, interval, c->n_average, c->n_undefined, c->subjects, o->drop_start);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* ceiling: the score that a perfect model of this target would get by this metric on these folds
- * (METHODS 4.2-4.4, 4.6). The responses go the way that `encode` sends them: first rows dropped, filter per fold block,
+ * (METHODS 4.1-4.4, 4.6). The responses go the way that `encode` sends them: first rows dropped, filter per fold block,
  * confounds and scale learnt on the fold's training rows, correlations on its test rows. */
 #ifndef BROCA_CEILING_H
 #define BROCA_CEILING_H
 
 #include "broca/base.h"
+#include "broca/num.h"
 #include "broca/responses.h"
 #include "broca/stimuli.h"
 #include "broca/store.h"
@@ -14,7 +15,7 @@
 extern "C" {
 #endif
 
-typedef enum { CEILING_ISC, CEILING_SPLITHALF, CEILING_SNR } ceiling_method;
+typedef enum { CEILING_ISC, CEILING_SPLITHALF, CEILING_SNR, CEILING_EXTRAPOLATE } ceiling_method;
 
 typedef struct {
     ceiling_method method;
@@ -29,10 +30,22 @@ typedef struct {
                     */
     size_t draws;  /* bootstrap draws over subjects × folds (isc); 0: no interval */
     size_t splits; /* splithalf: random halves */
+    size_t subsets;   /* extrapolate: subsets of subjects of a size; all where there are not more */
+    paper_rule paper; /* extrapolate: PAPER_NONE strict, PAPER_SCHRIMPF2021, PAPER_BRAINSCORE */
     const char *noise; /* snr: table with columns roi, sd_noise (of one person) for responses that are a mean; NULL: from the data */
     double average; /* snr: number of repeats averaged in the target, 0: 1 for single, all for group */
     uint64_t seed;
 } ceiling_options;
+
+/* Extrapolation of each neuroid (METHODS 4.1): v0 (1 - exp(-x/tau)); strict: x = pool size, papers: x = pool size + 1. */
+typedef struct {
+    size_t v, K, subsets;
+    double *v0, *tau, *lo, *hi; /* [v] NaN: no fit; lo, hi in replicate modes */
+    int32_t *at_bound;          /* [v] v0 ended at 1 */
+    double *curve;              /* [K×v] mean score at each number of subjects */
+    int32_t *subjects;          /* [K] 2 ... S, the predicted one counted */
+    const char **subject, **roi; /* [v] borrowed from the ceiling */
+} extrapolation;
 
 /* One entry a ROI. Its neuroids enter by r̄ averaged before the root (METHODS 4.6); several neuroids of a ROI are
  * matched over subjects by their order, so every subject needs the same number. R² ceilings are squares of those of r.
@@ -50,6 +63,8 @@ typedef struct {
     double *loo, *corrected;       /* [subjects×n] isc: c_s averaged over folds, and c_s/√ρ_(S-1); NaN if absent */
     size_t n_average;              /* ROIs with a ceiling (not "mean") */
     double average, average_lo, average_hi; /* mean of their ceilings: what an average of scores is divided by */
+    double median;                          /* extrapolate: over all neuroids (the papers' number) */
+    extrapolation *curve;                   /* extrapolate, else NULL */
     size_t n_undefined;                     /* entries without a ceiling */
     size_t n_nan;                           /* correlations of constant series, which count 0 */
     size_t n_excluded;                      /* neuroids left out: constant or with NaN */
@@ -57,7 +72,7 @@ typedef struct {
     arena *memory;
 } ceiling;
 
-/* Defaults of strict mode: isc, single, 2,000 draws, 100 splits, seed 1. */
+/* Defaults of strict mode: isc, single, 2,000 draws, 100 splits, 200 subsets, seed 1. */
 ceiling_options ceiling_defaults(void);
 /* "128" or "128,scope=run" (or fold) into the two fields; ERR_USAGE. */
 int ceiling_highpass(ceiling_options *o, const char *text, err *e);

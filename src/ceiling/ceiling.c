@@ -8,7 +8,7 @@
 
 ceiling_options ceiling_defaults(void)
 {
-    return (ceiling_options){ .method = CEILING_ISC, .draws = 2000, .splits = 100, .seed = 1 };
+    return (ceiling_options){ .method = CEILING_ISC, .draws = 2000, .splits = 100, .subsets = 200, .seed = 1 };
 }
 
 int ceiling_highpass(ceiling_options *o, const char *text, err *e)
@@ -71,7 +71,7 @@ static int make_room(ceiling *c, const ceiling_data *d, bool add_mean, err *e)
     c->hi = missing(c->n, e);
     c->loo = missing(c->n * c->subjects, e);
     c->corrected = missing(c->n * c->subjects, e);
-    c->average = c->average_lo = c->average_hi = NAN;
+    c->average = c->average_lo = c->average_hi = c->median = NAN;
     if (!c->memory || !c->roi || !c->subject || !c->n_subjects || !c->mean_r || !c->mean_r_lo || !c->mean_r_hi ||
         !c->value || !c->lo || !c->hi || !c->loo || !c->corrected)
         return -1;
@@ -93,7 +93,8 @@ static void finish(ceiling *c, const ceiling_data *d)
     for (size_t g = 0; g < c->n; g++) {
         if (isnan(c->value[g])) {
             c->n_undefined++;
-            log_warn("%s: no ceiling: the agreement between listenings is not above 0 (r̄ %.3f, lower bound %.3f)",
+            if (c->curve) log_warn("%s: no ceiling: no neuroid's curve has an end below 1", c->roi[g]);
+            else log_warn("%s: no ceiling: the agreement between listenings is not above 0 (r̄ %.3f, lower bound %.3f)",
                      c->roi[g], c->mean_r[g], c->mean_r_lo[g]);
         } else if (g < d->rois) {
             sum += c->value[g];
@@ -113,6 +114,7 @@ int ceiling_estimate(ceiling **out, const responses *r, const ceiling_options *o
     if (!c || ceiling_data_new(&d, r, o, e) || make_room(c, d, o->add_mean, e)) goto done;
     if (o->method == CEILING_ISC         ? ceiling_isc(c, d, o, e)
         : o->method == CEILING_SPLITHALF ? ceiling_halves(c, d, o, e)
+        : o->method == CEILING_EXTRAPOLATE ? ceiling_extrapolate(c, d, o, e)
         : o->noise                         ? ceiling_published(c, d, o, e)
                                            : ceiling_snr(c, d, o, e))
         goto done;
@@ -130,6 +132,7 @@ done:
 void ceiling_free(ceiling *c)
 {
     if (!c) return;
+    extrapolation_free(c->curve);
     arena_free(c->memory);
     free(c->roi);
     free(c->subject);

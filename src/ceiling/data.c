@@ -162,15 +162,27 @@ static int take_rows(row_facts *x, ceiling_data *d, const responses *r, const si
 static const char *scheme_of(const responses *r, const ceiling_options *o)
 {
     if (o->folds) return o->folds;
+    if (o->paper == PAPER_SCHRIMPF2021) return "kfold:5,seed=1";
+    if (o->paper == PAPER_BRAINSCORE) return r->group ? "groupkfold:8,seed=1234" : "shufflesplit:10,train=.9,seed=1";
     return !isnan(r->tr) ? "contiguous:6,gap=10" : r->group ? "group:5" : NULL;
 }
 
+static int make_inner(ceiling_data *d, const fold_scheme *outer, const fold_items *items, err *e)
+{
+    fold_scheme inner;
+    if (folds_inner(&inner, outer, e)) return -1;
+    if (!(d->inner = mem_new(d->folds, sizeof *d->inner, e))) return -1;
+    for (size_t f = 0; f < d->folds; f++)
+        if (folds_make(&d->inner[f], &inner, items, d->train + f * d->n, e)) return err_while(e, "making the inner folds of fold %zu", f + 1);
+    return 0;
+}
+
 static int make_folds(ceiling_data *d, folds **made, const row_facts *x, const int32_t *given, const char *text,
-                      bool allow_random, fold_scheme *scheme, err *e)
+                      const ceiling_options *o, fold_scheme *scheme, err *e)
 {
     fold_items items = { d->n, x->run, x->onset, x->group, given };
     if (fold_scheme_parse(scheme, text, e)) return -1;
-    if (fold_scheme_parts_neighbours(scheme) && !allow_random) {
+    if (fold_scheme_parts_neighbours(scheme) && !o->allow_random && !o->paper) {
         err_set(e, ERR_USAGE, "random folds leak between neighbours and are refused in strict mode");
         return err_hint(e, "--allow-random if that is what you want to show");
     }
@@ -179,7 +191,8 @@ static int make_folds(ceiling_data *d, folds **made, const row_facts *x, const i
     d->folds = (*made)->count;
     d->test = mem_copy((*made)->test, d->folds * d->n, e);
     d->train = mem_copy((*made)->train, d->folds * d->n, e);
-    return d->test && d->train ? 0 : -1;
+    if (!d->test || !d->train) return -1;
+    return o->method == CEILING_EXTRAPOLATE && !o->paper ? make_inner(d, scheme, &items, e) : 0;
 }
 
 /* --folds none: the whole is one test block, and what is learnt is learnt on it. */
@@ -276,6 +289,10 @@ int ceiling_data_new(ceiling_data **out, const responses *r, const ceiling_optio
         goto done;
     }
     if (str_same(text, "none")) {
+        if (o->method == CEILING_EXTRAPOLATE) {
+            err_set(e, ERR_USAGE, "--method extrapolate predicts held-out presentations: it needs folds, not --folds none");
+            goto done;
+        }
         if (one_block(d, e)) goto done;
     } else {
         if (fold_scheme_parse(&scheme, text, e)) goto done;
@@ -284,7 +301,7 @@ int ceiling_data_new(ceiling_data **out, const responses *r, const ceiling_optio
             for (size_t i = 0; i < d->n; i++)
                 given[i] = given[rows[i]];
         }
-        if (make_folds(d, &made, &x, given, text, o->allow_random, &scheme, e)) goto done;
+        if (make_folds(d, &made, &x, given, text, o, &scheme, e)) goto done;
     }
     if (o->confounds && take_confounds(d, r, rows, o->confounds, e)) goto done;
     if (filter(d, r, &x, made, o, e)) goto done;
@@ -320,6 +337,9 @@ void ceiling_data_free(ceiling_data *d)
     free(d->column);
     free(d->id);
     free(d->repeat);
+    for (size_t f = 0; d->inner && f < d->folds; f++)
+        folds_free(d->inner[f]);
+    free(d->inner);
     free(d->test);
     free(d->train);
     free(d);

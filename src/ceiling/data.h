@@ -19,6 +19,7 @@ typedef struct {
     int32_t *repeat;                 /* [n] or NULL */
     size_t folds;
     uint8_t *test, *train; /* [folds×n] */
+    folds **inner;         /* [folds] default inner folds (extrapolate, strict), else NULL */
     double **confound;     /* [subjects] [n×k], filtered; NULL: none */
     size_t *confound_k;    /* [subjects] */
     size_t n_excluded;
@@ -38,6 +39,8 @@ int ceiling_matched(const ceiling_data *d, err *e);
 /* The methods fill value, mean_r, n_subjects, ... of c, whose arrays exist. */
 int ceiling_isc(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
 int ceiling_halves(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
+int ceiling_extrapolate(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
+void extrapolation_free(extrapolation *x);
 int ceiling_snr(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
 int ceiling_published(ceiling *c, const ceiling_data *d, const ceiling_options *o, err *e);
 /* Items that were presented several times: item [n] numbers the item of a row; returns the largest number of repeats.

@@ -37,14 +37,28 @@ done:
 
 static const char *method_name(ceiling_method m)
 {
-    return m == CEILING_ISC ? "isc" : m == CEILING_SPLITHALF ? "splithalf" : "snr";
+    return m == CEILING_ISC ? "isc" : m == CEILING_SPLITHALF ? "splithalf" : m == CEILING_SNR ? "snr" : "extrapolate";
+}
+
+static int put_curve(store *s, const extrapolation *x, const ceiling *c, const ceiling_options *o, err *e)
+{
+    size_t v = x->v, K = x->K, one = 1, grid[2] = { K, v };
+    if (store_write_text(s, "/fit/subject", x->subject, v, e) || store_write_text(s, "/fit/roi", x->roi, v, e) ||
+        store_write_f8(s, "/fit/v0", 1, &v, x->v0, e) || store_write_f8(s, "/fit/tau", 1, &v, x->tau, e) ||
+        store_write_i4(s, "/fit/at_bound", 1, &v, x->at_bound, e) || store_write_i4(s, "/curve/subjects", 1, &K, x->subjects, e) ||
+        store_write_f8(s, "/curve/value", 2, grid, x->curve, e) || store_write_f8(s, "/fit/median", 1, &one, &c->median, e))
+        return -1;
+    if (o->paper && (store_write_f8(s, "/fit/lo", 1, &v, x->lo, e) || store_write_f8(s, "/fit/hi", 1, &v, x->hi, e))) return -1;
+    return store_set_int(s, "/curve", "subsets", (int64_t)x->subsets, e) ||
+                   store_set_text(s, "/", "mode", !o->paper ? "strict" : o->paper == PAPER_BRAINSCORE ? "replicate:brainscore" : "replicate:schrimpf2021", e)
+               ? -1 : 0;
 }
 
 int ceiling_put(store *s, const ceiling *c, const ceiling_options *o, err *e)
 {
     const char *target = o->group ? "group" : "single";
     size_t one = 1;
-    if (put_rois(s, c, target, e)) return -1;
+    if (put_rois(s, c, target, e) || (c->curve && put_curve(s, c->curve, c, o, e))) return -1;
     if (store_write_f8(s, "/average/ceiling", 1, &one, &c->average, e) ||
         store_write_f8(s, "/average/lo", 1, &one, &c->average_lo, e) ||
         store_write_f8(s, "/average/hi", 1, &one, &c->average_hi, e) ||
@@ -57,7 +71,8 @@ int ceiling_put(store *s, const ceiling *c, const ceiling_options *o, err *e)
         store_set_text(s, "/", "highpass_scope", o->highpass_s > 0 ? o->scope_run ? "run" : "fold" : "none", e) ||
         store_set_text(
             s, "/interval", "kind",
-            o->method == CEILING_ISC && o->draws > 0 ? "percentile bootstrap over subjects and folds" : "none", e))
+            o->method == CEILING_ISC && o->draws > 0 ? "percentile bootstrap over subjects and folds"
+            : o->method == CEILING_EXTRAPOLATE && o->draws > 0 && !o->paper ? "percentile bootstrap over subjects" : "none", e))
         return -1;
     if (o->noise && store_set_text(s, "/", "noise", "published", e)) return -1;
     return store_set_real(s, "/", "highpass", o->highpass_s, e) ||
