@@ -96,11 +96,11 @@ static int read_words(bool *flag, const char *name, const char *text, const char
 /* --mode replicate:NAME decides what its paper's code decided; those options cannot be given beside it. */
 static int read_mode(encode_options *q, const stage_options *o, stage *s)
 {
-    static const char *const decided[] = { "standardize", "select", "alpha-per", "allow-random", NULL };
+    static const char *const decided[] = { "standardize", "select", "alpha-per", "allow-random", "jackknife", NULL };
     const char *mode = o->common.mode;
     if (str_same(mode, "strict")) return 0;
     for (int i = 0; decided[i]; i++)
-        if (parsed_given(s->parsed, decided[i])) return err_set(&s->err, ERR_USAGE, "--mode %s says what --%s is: leave it out", mode, decided[i]);
+        if (parsed_given(s->parsed, decided[i])) return err_set(&s->err, ERR_USAGE, "--mode %s does without --%s, or says what it is: leave it out", mode, decided[i]);
     if (encode_replicate(q, mode + strlen("replicate:"), parsed_given(s->parsed, "alphas"), parsed_given(s->parsed, "candidates"), &s->err)) return -1;
     if (o->inner && q->paper != PAPER_HADIDI2025) return err_set(&s->err, ERR_USAGE, "--mode %s chooses alpha by leave-one-out: leave --inner out", mode);
     return 0;

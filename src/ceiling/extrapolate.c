@@ -17,8 +17,8 @@ typedef struct {
     subject_subsets s;
     const double *r;     /* [subsets×folds×v] */
     size_t K;            /* sizes 2 ... subjects */
-    double *x, *mean, *weight, *v0, *tau; /* [K] ... [BOOTSTRAPS] space of one neuroid */
-    double *value;       /* [subsets·folds·5] */
+    double *x, *mean, *weight, *v0, *tau; /* [K] ... [BOOTSTRAPS] room of one neuroid */
+    double *value;       /* [subsets·folds·5] scores of one neuroid, size by size */
 } fitter;
 
 static const double *score_of(const fitter *q, size_t subset, size_t f, size_t j)
@@ -66,48 +66,49 @@ static void fit_strict(fitter *q, extrapolation *c, size_t j)
     c->at_bound[j] = c->v0[j] > at_bound;
 }
 
-/* All values of neuroid j at size k as RandomState draws from them: subsets with a NaN fold are dropped; *n of them. */
-static void values_of(fitter *q, size_t j, size_t k, size_t *n)
+/* All scores of neuroid j at size k as RandomState draws from them, into value; subsets with a NaN fold are dropped. */
+static size_t scores_at(const fitter *q, size_t j, size_t k, double *value)
 {
-    *n = 0;
+    size_t n = 0;
     for (size_t i = 0; i < q->s.n; i++) {
         bool whole = q->s.size[i] == k;
         for (size_t f = 0; f < q->d->folds && whole; f++) whole = !isnan(*score_of(q, i, f, j));
         for (size_t t = 0; whole && t < q->s.times[i * q->d->subjects + q->d->subject[j]]; t++)
-            for (size_t f = 0; f < q->d->folds; f++) q->value[(*n)++] = *score_of(q, i, f, j);
+            for (size_t f = 0; f < q->d->folds; f++) value[n++] = *score_of(q, i, f, j);
     }
+    return n;
 }
 
 static int fit_paper(fitter *q, extrapolation *c, size_t j, err *e)
 {
     legacy_rng g;
-    double sse, copy[BOOTSTRAPS];
-    size_t K = q->K, endpoint;
-    double *means = mem_new(BOOTSTRAPS * K, sizeof *means, e);
+    double sse, copy[BOOTSTRAPS], below, above;
+    size_t K = q->K, endpoint, *begin = mem_new(K + 1, sizeof *begin, e);
     bool failed = false;
-    if (!means) return -1;
+    if (!begin) return -1;
+    for (size_t k = 0; k < K; k++) {
+        size_t n = scores_at(q, j, k + 2, q->value + begin[k]);
+        begin[k + 1] = begin[k] + n;
+        q->x[k] = (double)k + 2;
+        c->curve[k * c->v + j] = n ? mean_f8(q->value + begin[k], n) : NAN;
+    }
     legacy_start(&g, 0);
-    for (size_t b = 0; b < BOOTSTRAPS; b++) /* draws go bootstrap by bootstrap, sizes inside */
-        for (size_t k = 0; k < K; k++) {
-            size_t n;
-            double sum = 0;
-            values_of(q, j, k + 2, &n);
-            if (!b) c->curve[k * c->v + j] = n ? mean_f8(q->value, n) : NAN;
-            for (size_t i = 0; i < n; i++) sum += q->value[legacy_up_to(&g, (uint32_t)(n - 1))];
-            means[b * K + k] = n ? sum / (double)n : NAN;
-        }
-    for (size_t k = 0; k < K; k++) q->x[k] = (double)k + 2;
     for (size_t b = 0; b < BOOTSTRAPS; b++) {
-        failed = !extrapolate_fit(q->x, means + b * K, NULL, K, &q->v0[b], &q->tau[b], &sse) || failed;
+        for (size_t k = 0; k < K; k++) {
+            size_t n = begin[k + 1] - begin[k];
+            double sum = 0;
+            for (size_t i = 0; i < n; i++) sum += q->value[begin[k] + legacy_up_to(&g, (uint32_t)(n - 1))];
+            q->mean[k] = n ? sum / (double)n : NAN;
+        }
+        failed = !extrapolate_fit(q->x, q->mean, NULL, K, &q->v0[b], &q->tau[b], &sse) || failed;
         copy[b] = q->v0[b];
     }
-    free(means);
+    free(begin);
     if (failed) return 0; /* NumPy's median: NaN if any fit failed */
     c->v0[j] = median_f8(copy, BOOTSTRAPS);
     memcpy(copy, q->tau, sizeof copy);
     c->tau[j] = median_f8(copy, BOOTSTRAPS);
     c->at_bound[j] = c->v0[j] > at_bound;
-    double below, above;
     if (extrapolate_interval(q->v0, q->tau, BOOTSTRAPS, c->v0[j], &endpoint, &below, &above, e)) return -1;
     c->lo[j] = c->v0[j] - below;
     c->hi[j] = c->v0[j] + above;
@@ -115,22 +116,22 @@ static int fit_paper(fitter *q, extrapolation *c, size_t j, err *e)
 }
 
 /* Median over the neuroids of a ROI (SIZE_MAX: all) that have a value; papers keep those at the bound. */
-static double median_of_roi(const double *v0, const fitter *q, size_t roi, double *space, size_t *n)
+static double median_of_roi(const double *v0, const fitter *q, size_t roi, double *values, size_t *n)
 {
     *n = 0;
     for (size_t j = 0; j < q->d->v; j++)
-        if ((roi == SIZE_MAX || q->d->roi[j] == roi) && !isnan(v0[j]) && (q->o->paper || v0[j] <= at_bound)) space[(*n)++] = v0[j];
-    return median_f8(space, *n);
+        if ((roi == SIZE_MAX || q->d->roi[j] == roi) && !isnan(v0[j]) && (q->o->paper || v0[j] <= at_bound)) values[(*n)++] = v0[j];
+    return median_f8(values, *n);
 }
 
 /* Subjects resampled: medians of each ROI over the neuroids of those that were drawn. */
 static int interval_over_subjects(ceiling *c, fitter *q, err *e)
 {
     size_t S = q->d->subjects, v = q->d->v, kept, draws = q->o->draws;
-    double *v0 = mem_new(v, sizeof *v0, e), *space = mem_new(v + 1, sizeof *space, e), *all = mem_new((c->n + 1) * draws, sizeof *all, e), tau, sse;
+    double *v0 = mem_new(v, sizeof *v0, e), *values = mem_new(v + 1, sizeof *values, e), *all = mem_new((c->n + 1) * draws, sizeof *all, e), tau, sse;
     uint8_t *times = mem_new(S, 1, e);
     int status = -1;
-    if (!v0 || !space || !all || !times) goto done;
+    if (!v0 || !values || !all || !times) goto done;
     for (size_t b = 0; b < draws; b++) {
         memset(times, 0, S);
         for (uint32_t i = 0; i < S; i++) times[rng_below(q->o->seed, RNG_EXTRAPOLATE, (uint32_t)b, i, 0, (uint32_t)S)]++;
@@ -139,7 +140,7 @@ static int interval_over_subjects(ceiling *c, fitter *q, err *e)
             v0[j] = NAN;
             if (n >= 3) extrapolate_fit(q->x, q->mean, q->weight, n, &v0[j], &tau, &sse);
         }
-        for (size_t g = 0; g < c->n; g++) all[g * draws + b] = median_of_roi(v0, q, g, space, &kept);
+        for (size_t g = 0; g < c->n; g++) all[g * draws + b] = median_of_roi(v0, q, g, values, &kept);
         double sum = 0, n = 0;
         for (size_t g = 0; g < c->n; g++)
             if (!isnan(all[g * draws + b])) {
@@ -152,7 +153,9 @@ static int interval_over_subjects(ceiling *c, fitter *q, err *e)
         size_t n = 0;
         for (size_t b = 0; b < draws; b++)
             if (!isnan(all[g * draws + b])) all[g * draws + n++] = all[g * draws + b];
-        if (n < draws / 2) continue;
+        if (g == c->n && n < draws)
+            log_warn("the interval is of %zu of %zu resamples: the others hold fewer than 4 different subjects", n, draws);
+        if (n < 20) continue;
         median_f8(all + g * draws, n); /* sorts */
         double lo = quantile_f8(all + g * draws, n, .025), hi = quantile_f8(all + g * draws, n, .975);
         if (g < c->n) c->lo[g] = lo, c->hi[g] = hi;
@@ -161,7 +164,7 @@ static int interval_over_subjects(ceiling *c, fitter *q, err *e)
     status = 0;
 done:
     free(v0);
-    free(space);
+    free(values);
     free(all);
     free(times);
     return status;
@@ -225,7 +228,7 @@ int ceiling_extrapolate(ceiling *c, const ceiling_data *d, const ceiling_options
 {
     int status = -1;
     fitter q = { .d = d, .o = o, .K = d->subjects - 1 };
-    double *r = NULL, *space = mem_new(d->v + 1, sizeof *space, e);
+    double *r = NULL, *values = mem_new(d->v + 1, sizeof *values, e);
     size_t cells, kept;
     if (o->group) {
         err_set(e, ERR_USAGE, "--method extrapolate: the score of one subject, extrapolated to an infinite pool; the target is single");
@@ -244,7 +247,7 @@ int ceiling_extrapolate(ceiling *c, const ceiling_data *d, const ceiling_options
     q.v0 = mem_new(BOOTSTRAPS, sizeof *q.v0, e);
     q.tau = mem_new(BOOTSTRAPS, sizeof *q.tau, e);
     q.value = mem_new(q.s.n * d->folds * 5 + 1, sizeof *q.value, e);
-    if (!space || !q.x || !q.mean || !q.weight || !q.v0 || !q.tau || !q.value || !(c->curve = room(c, d, e))) goto done;
+    if (!values || !q.x || !q.mean || !q.weight || !q.v0 || !q.tau || !q.value || !(c->curve = room(c, d, e))) goto done;
     if (pools_predict(r, &q.s, d, o, e)) goto done;
     c->curve->subsets = q.s.n;
     for (size_t j = 0; j < d->v; j++) {
@@ -252,10 +255,10 @@ int ceiling_extrapolate(ceiling *c, const ceiling_data *d, const ceiling_options
         else if (fit_paper(&q, c->curve, j, e)) goto done;
     }
     for (size_t g = 0; g < c->n; g++) {
-        c->value[g] = median_of_roi(c->curve->v0, &q, g, space, &kept);
+        c->value[g] = median_of_roi(c->curve->v0, &q, g, values, &kept);
         c->n_subjects[g] = (int32_t)d->subjects;
     }
-    c->median = median_of_roi(c->curve->v0, &q, SIZE_MAX, space, &kept);
+    c->median = median_of_roi(c->curve->v0, &q, SIZE_MAX, values, &kept);
     say_left_out(c->curve, o->paper != PAPER_NONE);
     status = !o->paper && o->draws ? interval_over_subjects(c, &q, e) : 0;
 done:
@@ -267,6 +270,6 @@ done:
     free(q.tau);
     free(q.value);
     free(r);
-    free(space);
+    free(values);
     return status;
 }

@@ -365,6 +365,59 @@ static void groups_of_the_stimuli_make_folds(void **state)
     responses_free(r);
 }
 
+/* A subject predicted from m others: r = √ρ·√(mρ/(1 + (m-1)ρ)), rising to √ρ; an exponential flattens sooner than that curve, so that
+ * its end lies near the last point, well below √ρ. */
+static void pools_of_subjects_follow_the_planted_curve(void **state)
+{
+    (void)state;
+    const double rho = .3;
+    responses *r = listeners(1200, 6, rho, rho, 5);
+    ceiling_options o = with(CEILING_EXTRAPOLATE, false);
+    o.draws = 50;
+    ceiling *c = estimate(r, o);
+    assert_non_null(c->curve);
+    assert_int_equal(c->curve->K, 5);
+    assert_int_equal(c->curve->subsets, 57); /* 2^6 - 1 - 6 */
+    for (size_t k = 0; k < c->curve->K; k++) {
+        double m = (double)k + 1, mean = 0;
+        for (size_t j = 0; j < c->curve->v; j++) mean += c->curve->curve[k * c->curve->v + j] / (double)c->curve->v;
+        near(mean, sqrt(rho) * sqrt(m * rho / (1 + (m - 1) * rho)), .025);
+    }
+    for (size_t g = 0; g < 2; g++) {
+        double m = 5;
+        near(c->value[g], sqrt(rho) * sqrt(m * rho / (1 + (m - 1) * rho)), .03);
+        assert_true(c->lo[g] < c->value[g] && c->value[g] < c->hi[g]);
+    }
+    o.paper = PAPER_BRAINSCORE;
+    ceiling *b = estimate(r, o);
+    near(b->median, c->median, .05); /* its axis counts the subject itself, which changes little here */
+    ceiling_free(b);
+    ceiling_free(c);
+    responses_free(r);
+}
+
+static void extrapolation_refuses_few_subjects_and_groups(void **state)
+{
+    (void)state;
+    responses *few = listeners(300, 3, .3, .3, 5), *r = listeners(300, 5, .3, .3, 5);
+    ceiling_options o = with(CEILING_EXTRAPOLATE, false);
+    ceiling *c = NULL;
+    err e = { 0 };
+    assert_int_equal(ceiling_estimate(&c, few, &o, &e), -1);
+    assert_non_null(strstr(err_text(&e), "3 subjects give too few points"));
+    e = (err){ 0 };
+    o.group = true;
+    assert_int_equal(ceiling_estimate(&c, r, &o, &e), -1);
+    assert_non_null(strstr(err_text(&e), "the target is single"));
+    e = (err){ 0 };
+    o.group = false;
+    o.folds = "none";
+    assert_int_equal(ceiling_estimate(&c, r, &o, &e), -1);
+    assert_non_null(strstr(err_text(&e), "needs folds"));
+    responses_free(few);
+    responses_free(r);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -406,6 +459,8 @@ int main(void)
         cmocka_unit_test(dropped_rows_do_not_count),
         cmocka_unit_test(the_filter_option_is_read),
         cmocka_unit_test(groups_of_the_stimuli_make_folds),
+        cmocka_unit_test(pools_of_subjects_follow_the_planted_curve),
+        cmocka_unit_test(extrapolation_refuses_few_subjects_and_groups),
         cmocka_unit_test(every_allocation_may_fail),
     };
     log_start(&(log_options){ .quiet = true, .stage = "test" });
