@@ -215,12 +215,15 @@ static extrapolation *room(const ceiling *c, const ceiling_data *d, err *e)
 
 static void say_left_out(const extrapolation *x, bool paper)
 {
-    size_t bound = 0, none = 0;
+    size_t bound = 0, none = 0, below = 0;
     for (size_t j = 0; j < x->v; j++) {
         bound += x->at_bound[j] != 0;
         none += isnan(x->v0[j]) != 0;
+        below += x->v0[j] < x->curve[(x->K - 1) * x->v + j];
     }
     if (bound) log_warn("%zu of %zu neuroids end at the bound of 1, a ceiling without meaning%s", bound, x->v, paper ? "; they stay in the median, as in the paper" : ": left out");
+    if (below)
+        log_warn("%zu of %zu neuroids: the extrapolated value is below the score from the largest pool; the curve flattens sooner than scores do", below, x->v);
     if (none) log_warn("%zu of %zu neuroids have no fit: left out", none, x->v);
 }
 
