@@ -40,10 +40,10 @@ typedef enum { PACKED_F4, PACKED_BF16 } packed_kind;
 typedef struct packed packed;
 const char *packed_name(void);     /* "; oneDNN 2.6.3" or "" */
 bool packed_has(packed_kind kind); /* BF16: built with oneDNN, on a processor that multiplies bf16 */
-/* b [n×k] packed for y [m×n] = x [m×k] · b'; m and the distance of x's rows are fixed, b is read, not kept. BF16: x and b rounded
- * to bf16, sums in fp32. */
-int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, const float *b, size_t n, size_t k, err *e);
-/* x [m×stride] float, or uint16_t (bf16_round). Single-threaded; calls on one `packed` may run side by side. */
+/* b [n×k] packed for y [m×n] = x [m×k] · b'; m and the distances of x's and y's rows are fixed, b is read, not kept. BF16: x and b
+ * rounded to bf16, sums in fp32. */
+int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, size_t y_stride, const float *b, size_t n, size_t k, err *e);
+/* x [m×stride] float or uint16_t (bf16_round), y [m×y_stride]. Single-threaded; calls on one `packed` may run side by side. */
 int packed_product(const packed *p, const void *x, float *y, err *e);
 size_t packed_bytes(const packed *p);
 void packed_free(packed *p);

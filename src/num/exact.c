@@ -62,46 +62,56 @@ typedef struct {
     double mean[PANEL], sd[PANEL];
 } gathered;
 
-static void gather(exact_space *x, gathered *g, const inner_rows *r, const double *y)
+/* y: blocks; column c is column c % BLOCK of block c / BLOCK. */
+static void gather(exact_space *x, gathered *g, const inner_rows *r, const double *const *y)
 {
+    const double *column[PANEL];
     g->wide = whole_tiles(g->n);
-    memset(x->train, 0, r->n * PANEL * sizeof(double));
-    memset(x->valid, 0, r->m * PANEL * sizeof(double));
-    for (size_t i = 0; i < r->n; i++)
-        for (size_t j = 0; j < g->n; j++) x->train[i * PANEL + j] = y[r->train[i] * BLOCK + g->column[j]];
+    for (size_t j = 0; j < g->n; j++) column[j] = y[g->column[j] / BLOCK] + g->column[j] % BLOCK;
+    for (size_t i = 0; i < r->n; i++) {
+        double *to = x->train + i * PANEL;
+        for (size_t j = 0; j < g->n; j++) to[j] = column[j][r->train[i] * BLOCK];
+        for (size_t j = g->n; j < g->wide; j++) to[j] = 0;
+    }
     for (size_t i = 0; i < r->m; i++)
-        for (size_t j = 0; j < g->n; j++) x->valid[i * PANEL + j] = y[r->valid[i] * BLOCK + g->column[j]];
+        for (size_t j = 0; j < g->n; j++) x->valid[i * PANEL + j] = column[j][r->valid[i] * BLOCK];
 }
 
 HOT static void centre(exact_space *x, gathered *g, size_t n)
 {
     double square[PANEL] = { 0 };
-    column_means(g->mean, x->train, n, PANEL);
+    memset(g->mean, 0, sizeof g->mean);
+    for (int pass = 0; pass < 2; pass++) { /* means may be large next to the spread */
+        double sum[PANEL] = { 0 };
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < g->wide; j++) sum[j] += x->train[i * PANEL + j] - g->mean[j];
+        for (size_t j = 0; j < g->wide; j++) g->mean[j] += sum[j] / (double)n;
+    }
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < PANEL; j++) {
+        for (size_t j = 0; j < g->wide; j++) {
             double d = x->train[i * PANEL + j] -= g->mean[j];
             square[j] += d * d;
         }
-    for (size_t j = 0; j < PANEL; j++) g->sd[j] = sqrt(square[j] / (double)n);
+    for (size_t j = 0; j < g->wide; j++) g->sd[j] = sqrt(square[j] / (double)n);
 }
 
 /* Scores of a panel of predictions by CONTRACT's rules (as score_fold, a column each). */
-HOT static void panel_scores(double *score, const double *y, const double *p, size_t m, const double *sd, select_by select)
+HOT static void panel_scores(double *score, const double *y, const double *p, size_t m, size_t wide, const double *sd, select_by select)
 {
     double a[PANEL] = { 0 }, b[PANEL] = { 0 }, aa[PANEL] = { 0 }, bb[PANEL] = { 0 }, ab[PANEL] = { 0 };
     double lo[PANEL], hi[PANEL], size[PANEL] = { 0 };
     if (select == SELECT_MSE) {
         for (size_t i = 0; i < m; i++)
-            for (size_t j = 0; j < PANEL; j++) {
+            for (size_t j = 0; j < wide; j++) {
                 double d = y[i * PANEL + j] - p[i * PANEL + j];
                 aa[j] += d * d;
             }
-        for (size_t j = 0; j < PANEL; j++) score[j] = -aa[j] / (double)m;
+        for (size_t j = 0; j < wide; j++) score[j] = -aa[j] / (double)m;
         return;
     }
-    for (size_t j = 0; j < PANEL; j++) lo[j] = hi[j] = y[j];
+    for (size_t j = 0; j < wide; j++) lo[j] = hi[j] = y[j];
     for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < PANEL; j++) {
+        for (size_t j = 0; j < wide; j++) {
             double v = y[i * PANEL + j];
             a[j] += v;
             b[j] += p[i * PANEL + j];
@@ -109,18 +119,18 @@ HOT static void panel_scores(double *score, const double *y, const double *p, si
             hi[j] = v > hi[j] ? v : hi[j];
             size[j] = fabs(v) > size[j] ? fabs(v) : size[j];
         }
-    for (size_t j = 0; j < PANEL; j++) {
+    for (size_t j = 0; j < wide; j++) {
         a[j] /= (double)m;
         b[j] /= (double)m;
     }
     for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < PANEL; j++) {
+        for (size_t j = 0; j < wide; j++) {
             double dy = y[i * PANEL + j] - a[j], dp = p[i * PANEL + j] - b[j], d = y[i * PANEL + j] - p[i * PANEL + j];
             aa[j] += dy * dy;
             bb[j] += select == SELECT_R2 ? d * d : dp * dp;
             ab[j] += dy * dp;
         }
-    for (size_t j = 0; j < PANEL; j++) {
+    for (size_t j = 0; j < wide; j++) {
         bool constant = !(hi[j] - lo[j] > 1e-12 * size[j]);
         if (constant) score[j] = NAN;
         else if (select == SELECT_R2) score[j] = 1 - bb[j] / aa[j];
@@ -133,11 +143,14 @@ HOT static void panel_scores(double *score, const double *y, const double *p, si
 static void predict_factor(exact_space *x, const factor *f, const double *shrink, const gathered *g, size_t n_alphas,
                            const score_pair *pair, const uint8_t *place, size_t n)
 {
-    memset(x->scaled, 0, f->r * PANEL * sizeof(double));
-    for (size_t i = 0; i < f->r; i++)
-        for (size_t c = 0; c < n; c++)
-            x->scaled[i * PANEL + c] = shrink[i * n_alphas + pair[c].alpha] * x->z[i * PANEL + place[c]];
-    gemm_f8(false, false, f->m, whole_tiles(n), f->r, 1, f->apply, f->r, x->scaled, PANEL, 0, x->prediction, PANEL);
+    size_t wide = whole_tiles(n);
+    for (size_t i = 0; i < f->r; i++) {
+        const double *d = shrink + i * n_alphas, *z = x->z + i * PANEL;
+        double *to = x->scaled + i * PANEL;
+        for (size_t c = 0; c < n; c++) to[c] = d[pair[c].alpha] * z[place[c]];
+        for (size_t c = n; c < wide; c++) to[c] = 0;
+    }
+    gemm_f8(false, false, f->m, wide, f->r, 1, f->apply, f->r, x->scaled, PANEL, 0, x->prediction, PANEL);
     for (size_t i = 0; i < f->m; i++)
         for (size_t c = 0; c < n; c++) x->prediction[i * PANEL + c] += g->mean[place[c]];
 }
@@ -146,11 +159,12 @@ static void add_scores(exact_space *x, const gathered *g, const inner_rows *r, s
                        double *score, int32_t *n_nan)
 {
     double sd[PANEL] = { 0 };
-    memset(x->target, 0, r->m * PANEL * sizeof(double));
     for (size_t c = 0; c < n; c++) sd[c] = g->sd[place[c]];
-    for (size_t i = 0; i < r->m; i++)
+    for (size_t i = 0; i < r->m; i++) {
         for (size_t c = 0; c < n; c++) x->target[i * PANEL + c] = x->valid[i * PANEL + place[c]];
-    panel_scores(x->score, x->target, x->prediction, r->m, sd, select);
+        for (size_t c = n; c < whole_tiles(n); c++) x->target[i * PANEL + c] = 0;
+    }
+    panel_scores(x->score, x->target, x->prediction, r->m, whole_tiles(n), sd, select);
     for (size_t c = 0; c < n; c++) {
         if (isnan(x->score[c])) n_nan[c]++;
         else score[c] += x->score[c];
@@ -159,7 +173,7 @@ static void add_scores(exact_space *x, const gathered *g, const inner_rows *r, s
 
 /* Pairs of up to PANEL different columns. place[i] of each pair. */
 static void score_columns(exact_space *x, gathered *g, const inner_set *s, const inner_operators *o, const nested_problem *q,
-                          const double *y, const score_pair *pair, const uint8_t *place, size_t n, double *score, int32_t *n_nan)
+                          const double *const *y, const score_pair *pair, const uint8_t *place, size_t n, double *score, int32_t *n_nan)
 {
     for (size_t k = 0; k < s->count; k++) {
         const factor *f = o->fold[k];
@@ -238,11 +252,11 @@ static int by_alpha(exact_space *x, const inner_set *s, const inner_operators *o
     return 0;
 }
 
-int exact_scores(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *y,
+int exact_scores(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *const *y,
                  const score_pair *pair, size_t n, double *score, int32_t *n_nan, err *e)
 {
     uint8_t *place;
-    if (s->by_inverse) return by_alpha(x, s, o, q, y, pair, n, score, n_nan, e);
+    if (s->by_inverse) return by_alpha(x, s, o, q, *y, pair, n, score, n_nan, e);
     if (!(place = mem_new(n + 1, 1, e))) return -1;
     memset(score, 0, n * sizeof *score);
     memset(n_nan, 0, n * sizeof *n_nan);

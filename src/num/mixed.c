@@ -64,7 +64,7 @@ static int keep_operator(quick *q, size_t k, float *rest, const inner_rows *r, p
 {
     for (size_t i = 0; i < r->m; i++)
         if (r->place[i] != i) memmove(rest + i * r->n, rest + r->place[i] * r->n, r->n * sizeof *rest); /* places rise */
-    if (packed_new(&q->fast[k], kind, BLOCK, kind == PACKED_BF16 ? r->n : r->n + r->m, rest, r->m, r->n, e)) return -1;
+    if (packed_new(&q->fast[k], kind, BLOCK, kind == PACKED_BF16 ? r->n : r->n + r->m, r->m, rest, r->m, r->n, e)) return -1;
     if (kind == PACKED_F4) return 0;
     q->plain[k] = mem_copy(rest, r->m * r->n * sizeof *rest, e);
     return q->plain[k] ? 0 : -1;

@@ -81,6 +81,7 @@ static int work_space(work *w, err *e)
     if (size_mul(q->n_alphas, q->v, &cells, e) || inner_set_new(&w->inner, w->f, q, e)) return -1;
     w->screened = q->v >= SCREEN_FROM && q->by == INNER_FOLDS && !q->alpha_shared && !q->exhaustive && !q->himalaya && !w->out->inner &&
                   w->inner->smallest_alpha > 0;
+    w->inner->whole = w->screened && w->n_candidates == 1 && !w->inner->by_inverse && !w->out->weight && !(w->out->share && w->f->n_bands > 1);
     w->c.alpha = mem_new(q->v, sizeof(size_t), e);
     w->c.gamma = mem_new(q->v, sizeof(int32_t), e);
     w->c.best = mem_new(q->v, sizeof(double), e);
@@ -94,6 +95,7 @@ static int work_space(work *w, err *e)
 
 static void work_free(work *w)
 {
+    refit_close(w->early, w->q->n_alphas);
     fold_features_free(w->f);
     inner_set_free(w->inner);
     free(w->c.alpha);
@@ -144,6 +146,11 @@ static int candidate(work *w, size_t g, err *e)
         if (candidate_by_rows(w, g, e)) return -1;
     } else {
         if (inner_operators_new(&o, w->f, w->inner, w->q, gamma_row(w, g), e)) return -1;
+        if (o->whole && !(w->early = refit_open(w, o->whole, e))) {
+            o->whole = NULL;
+            goto done;
+        }
+        o->whole = NULL;
         if (w->screened ? select_screened(w, o, g, e) : select_exact(w, o, NULL, g, e)) goto done;
     }
     status = 0;
@@ -174,7 +181,7 @@ int nested_ridge(const nested_problem *q, const uint8_t *keep, nested_result *ou
     if (select_all(&w, e)) goto done;
     if (out->weight) memset(out->weight, 0, q->p * q->v * sizeof(double));
     for (size_t g = 0; g < w.n_candidates; g++)
-        if (refit_candidate(&w, g, e) || (q->held && held_candidate(&w, g, e))) goto done;
+        if ((!w.early && refit_candidate(&w, g, e)) || (q->held && held_candidate(&w, g, e))) goto done;
     for (size_t j = 0; j < q->v; j++) {
         if (out->alpha) out->alpha[j] = q->alphas[w.c.alpha[j]];
         if (out->gamma) out->gamma[j] = w.c.gamma[j];

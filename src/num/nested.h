@@ -17,6 +17,7 @@ typedef struct {
     choice c;
     double *sum;         /* [A×v] scores of one candidate, where all are wanted at once */
     int32_t *nans;       /* [A×v] */
+    struct refit *early; /* refit of the only candidate, open while alphas are chosen; or NULL */
 } work;
 
 /* A block of responses: rows of the features, centred on the training rows. */
@@ -46,6 +47,15 @@ int select_exact(work *w, const inner_operators *o, const factor *whole, size_t 
 int select_screened(work *w, const inner_operators *o, size_t g, err *e);
 /* The same choice among all candidates by inverses, screened. */
 int select_inverse(work *w, err *e);
+/* The refit by an operator an alpha, made when first used, of blocks as they are loaded (refit.c). whole: the decomposition of all
+ * training rows, which the refit takes over. */
+typedef struct refit refit;
+typedef struct refit_space refit_space;
+refit *refit_open(const work *w, factor *whole, err *e);
+void refit_close(refit *x, size_t n_alphas);
+refit_space *refit_space_new(const refit *x, err *e);
+void refit_space_free(refit_space *s);
+int refit_blocks(refit *x, refit_space *s, const work *w, const block *b, size_t blocks, err *e);
 /* Fits candidate g on all training rows for the responses that chose it, and writes what is wanted. */
 int refit_candidate(work *w, size_t g, err *e);
 /* The held fits whose response chose candidate g (held.c). */

@@ -76,6 +76,7 @@ void inner_operators_free(inner_operators *o, const inner_set *s, size_t n_alpha
         if (o->fold) factor_free(o->fold[k]);
         if (o->shrink) free(o->shrink[k]);
     }
+    factor_free(o->whole);
     for (size_t a = 0; o->inverse && a < n_alphas; a++) left_out_free(o->inverse[a], s->count);
     free(o->shrink);
     free(o->fold);
@@ -93,6 +94,26 @@ static double *shrink_table(const factor *f, const nested_problem *q, err *e)
     return d;
 }
 
+static int decompose_whole(inner_operators *o, const fold_features *f, const inner_set *s, err *e)
+{
+    size_t *all = mem_new(f->n + f->t, sizeof *all, e);
+    if (!all) return -1;
+    for (size_t i = 0; i < f->n + f->t; i++) all[i] = i;
+    factor_plan plan = { .train = all, .predict = all + f->n, .n = f->n, .m = f->t, .smallest_alpha = s->smallest_alpha };
+    int status = factor_new(&o->whole, f, &plan, e);
+    free(all);
+    return status;
+}
+
+static int decompose_fold(inner_operators *o, const fold_features *f, const inner_set *s, const nested_problem *q, const double *gamma,
+                          size_t k, err *e)
+{
+    factor_plan plan = { .gamma = gamma, .train = s->fold[k].train, .predict = s->fold[k].valid, .n = s->fold[k].n, .m = s->fold[k].m,
+                         .smallest_alpha = s->smallest_alpha };
+    if (!factor_new(&o->fold[k], f, &plan, e) && (o->shrink[k] = shrink_table(o->fold[k], q, e))) return 0;
+    return err_while(e, "decomposing inner fold %zu", k + 1);
+}
+
 static int decompose(inner_operators *o, const fold_features *f, const inner_set *s, const nested_problem *q, const double *gamma,
                      err *e)
 {
@@ -101,12 +122,9 @@ static int decompose(inner_operators *o, const fold_features *f, const inner_set
     o->shrink = mem_new(s->count + 1, sizeof *o->shrink, e);
     if (!o->fold || !o->shrink) return -1;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
-    for (size_t k = 0; k < s->count; k++) {
+    for (size_t task = 0; task < s->count + s->whole; task++) { /* the largest first */
         err own = { 0 };
-        factor_plan plan = { .gamma = gamma, .train = s->fold[k].train, .predict = s->fold[k].valid, .n = s->fold[k].n,
-                             .m = s->fold[k].m, .smallest_alpha = s->smallest_alpha };
-        if (!factor_new(&o->fold[k], f, &plan, &own) && (o->shrink[k] = shrink_table(o->fold[k], q, &own))) continue;
-        err_while(&own, "decomposing inner fold %zu", k + 1);
+        if (s->whole && !task ? !decompose_whole(o, f, s, &own) : !decompose_fold(o, f, s, q, gamma, task - s->whole, &own)) continue;
 #pragma omp critical(broca_operator)
         {
             if (!failed) *e = own;

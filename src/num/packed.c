@@ -29,7 +29,7 @@ void bf16_round(uint16_t *out, const float *x, size_t n)
 #include <oneapi/dnnl/dnnl.h>
 
 struct packed {
-    size_t m, stride, n, k;
+    size_t m, stride, y_stride, n, k;
     packed_kind kind;
     void *b;                           /* packed */
     dnnl_primitive_t product;
@@ -72,7 +72,7 @@ const char *packed_name(void)
 
 static int make_product(packed *p, err *e)
 {
-    dnnl_dims_t x = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->k }, apart = { (dnnl_dim_t)p->stride, 1 }, b = { (dnnl_dim_t)p->k, (dnnl_dim_t)p->n }, y = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->n };
+    dnnl_dims_t x = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->k }, apart = { (dnnl_dim_t)p->stride, 1 }, y_apart = { (dnnl_dim_t)p->y_stride, 1 }, b = { (dnnl_dim_t)p->k, (dnnl_dim_t)p->n }, y = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->n };
     dnnl_data_type_t type = p->kind == PACKED_BF16 ? dnnl_bf16 : dnnl_f32;
     dnnl_memory_desc_t any;
     dnnl_matmul_desc_t matmul;
@@ -80,7 +80,7 @@ static int make_product(packed *p, err *e)
     dnnl_primitive_desc_t plan = NULL;
     dnnl_status_t s = dnnl_memory_desc_init_by_strides(&p->x_form, 2, x, type, apart);
     if (!s) s = dnnl_memory_desc_init_by_tag(&any, 2, b, type, dnnl_format_tag_any);
-    if (!s) s = dnnl_memory_desc_init_by_tag(&p->y_form, 2, y, dnnl_f32, dnnl_ab);
+    if (!s) s = dnnl_memory_desc_init_by_strides(&p->y_form, 2, y, dnnl_f32, y_apart);
     if (!s) s = dnnl_matmul_desc_init(&matmul, &p->x_form, &any, NULL, &p->y_form);
     if (!s) s = dnnl_primitive_attr_create(&attributes);
     if (!s) s = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
@@ -138,13 +138,14 @@ static int pack(packed *p, const float *b, err *e)
     return failed(s, "packing", e);
 }
 
-int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, const float *b, size_t n, size_t k, err *e)
+int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, size_t y_stride, const float *b, size_t n, size_t k, err *e)
 {
     *out = NULL;
     packed *p = mem_new(1, sizeof *p, e);
     if (!p) return -1;
     p->m = m;
     p->stride = stride;
+    p->y_stride = y_stride;
     p->n = n;
     p->k = k;
     p->kind = kind;
@@ -163,7 +164,7 @@ int packed_product(const packed *p, const void *x, float *y, err *e)
     void *scratch = small, *from;
     if (!p->n) return 0;
     if (!p->k) {
-        memset(y, 0, p->m * p->n * sizeof *y);
+        for (size_t i = 0; i < p->m; i++) memset(y + i * p->y_stride, 0, p->n * sizeof *y);
         return 0;
     }
     if (p->scratch > SMALL && posix_memalign(&scratch, 64, p->scratch)) return err_memory(e, p->scratch);
@@ -282,7 +283,7 @@ void packed_free(packed *p)
 #else
 
 struct packed {
-    size_t m, stride, n, k;
+    size_t m, stride, y_stride, n, k;
     float *b; /* [n×k] */
 };
 
@@ -296,7 +297,7 @@ bool packed_has(packed_kind kind)
     return kind == PACKED_F4;
 }
 
-int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, const float *b, size_t n, size_t k, err *e)
+int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, size_t y_stride, const float *b, size_t n, size_t k, err *e)
 {
     *out = NULL;
     if (kind != PACKED_F4) return err_set(e, ERR_USAGE, "bf16 needs a build with oneDNN 2");
@@ -304,6 +305,7 @@ int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, const fl
     if (!p) return -1;
     p->m = m;
     p->stride = stride;
+    p->y_stride = y_stride;
     p->n = n;
     p->k = k;
     if (!(p->b = mem_copy(b, n * k * sizeof *b, e))) {
@@ -317,7 +319,7 @@ int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, const fl
 int packed_product(const packed *p, const void *x, float *y, err *e)
 {
     (void)e;
-    gemm_f4(false, true, p->m, p->n, p->k, 1, x, p->stride, p->b, p->k, 0, y, p->n);
+    gemm_f4(false, true, p->m, p->n, p->k, 1, x, p->stride, p->b, p->k, 0, y, p->y_stride);
     return 0;
 }
 

@@ -14,14 +14,14 @@
 
 enum { CHUNK = 32 * BLOCK };
 
-typedef struct {
+struct refit {
     size_t n, t, n_parts, g;
     bool weights;
     factor *f;
     double **apply;           /* [A] [t×n], NULL where nothing chose the alpha */
     double **root;            /* [A] Cholesky factors [n×n] */
     double *cross;            /* [n_parts][t×n] centred cross kernels */
-} refit;
+};
 
 /* Responses gathered by alpha. */
 typedef struct {
@@ -398,6 +398,96 @@ static int fit_groups(const work *w, const refit *x, const chosen *c, err *e)
     free(begin);
     if (t.failed) *e = t.first;
     return t.failed ? -1 : 0;
+}
+
+/* ---- by an operator an alpha, block by block while alphas are chosen ---- */
+
+struct refit_space {
+    double *y, *parts, *line; /* [n×PANEL], [t×PANEL], [2t + t] */
+    uint16_t *column;         /* of the blocks, by alpha */
+};
+
+enum { MOST_BLOCKS = 16 };
+
+refit *refit_open(const work *w, factor *whole, err *e)
+{
+    refit *x = mem_new(1, sizeof *x, e);
+    if (!x) {
+        factor_free(whole);
+        return NULL;
+    }
+    *x = (refit){ .n = w->f->n, .t = w->f->t, .n_parts = 1, .f = whole, .apply = mem_new(w->q->n_alphas + 1, sizeof *x->apply, e) };
+    if (x->apply) return x;
+    refit_close(x, 0);
+    return NULL;
+}
+
+void refit_close(refit *x, size_t n_alphas)
+{
+    if (!x) return;
+    refit_free(x, n_alphas);
+    free(x);
+}
+
+refit_space *refit_space_new(const refit *x, err *e)
+{
+    refit_space *s = mem_new(1, sizeof *s, e);
+    if (!s) return NULL;
+    s->y = mem_new(x->n * PANEL, sizeof *s->y, e);
+    s->parts = mem_new(x->t * PANEL + 1, sizeof *s->parts, e);
+    s->line = mem_new(3 * x->t + 1, sizeof *s->line, e);
+    s->column = mem_new(MOST_BLOCKS * BLOCK, sizeof *s->column, e);
+    if (s->y && s->parts && s->line && s->column) return s;
+    refit_space_free(s);
+    return NULL;
+}
+
+void refit_space_free(refit_space *s)
+{
+    if (!s) return;
+    free(s->y);
+    free(s->parts);
+    free(s->line);
+    free(s->column);
+    free(s);
+}
+
+/* Columns of the blocks that one alpha fits, at most PANEL. */
+static void fit_panel(const refit *x, refit_space *s, const work *w, const block *b, const uint16_t *column, size_t n, const double *apply)
+{
+    enum { TILE = 16 };
+    size_t width = (n + TILE - 1) / TILE * TILE;
+    for (size_t i = 0; i < x->n; i++) {
+        for (size_t j = 0; j < n; j++) s->y[i * width + j] = b[column[j] / BLOCK].y[i * BLOCK + column[j] % BLOCK];
+        for (size_t j = n; j < width; j++) s->y[i * width + j] = 0;
+    }
+    gemm_f8(false, false, x->t, width, x->n, 1, apply, x->n, s->y, width, 0, s->parts, width);
+    for (size_t j = 0; j < n; j++) {
+        const block *own = &b[column[j] / BLOCK];
+        size_t at = column[j] % BLOCK;
+        double *test = s->line + 2 * x->t;
+        for (size_t i = 0; i < x->t; i++) test[i] = own->y[(x->n + i) * BLOCK + at];
+        fitted one = { .y = test, .mean = own->mean[at], .sd = own->sd[at], .parts = s->parts + j, .stride = width, .next = x->t * width };
+        put_response(w, x, &one, own->first + at, s->line);
+    }
+}
+
+int refit_blocks(refit *x, refit_space *s, const work *w, const block *b, size_t blocks, err *e)
+{
+    for (size_t a = 0; a < w->q->n_alphas; a++) {
+        size_t n = 0;
+        int bad = 0;
+        for (size_t k = 0; k < blocks; k++)
+            for (size_t j = 0; j < b[k].width; j++)
+                if (w->c.alpha[b[k].first + j] == a) s->column[n++] = (uint16_t)(k * BLOCK + j);
+        if (!n) continue;
+#pragma omp critical(broca_refit)
+        if (!x->apply[a]) bad = operator_by_factor(x, w, a, e);
+        if (bad) return -1;
+        for (size_t first = 0; first < n; first += PANEL)
+            fit_panel(x, s, w, b, s->column + first, n - first < PANEL ? n - first : PANEL, x->apply[a]);
+    }
+    return 0;
 }
 
 static int fit_by_alpha(const work *w, const refit *x, err *e)

@@ -76,6 +76,7 @@ typedef struct {
     size_t count;
     inner_rows *fold;
     double smallest_alpha;
+    bool whole;              /* the decomposition of all training rows is wanted, too */
     bool by_inverse;         /* large kernels and few alphas: one inverse an alpha serves all inner folds */
 } inner_set;
 int inner_set_new(inner_set **out, const fold_features *f, const nested_problem *q, err *e);
@@ -92,6 +93,7 @@ void left_out_free(left_out *l, size_t count);
 typedef struct {
     factor **fold;           /* [K], or NULL with by_inverse */
     double **shrink;         /* [K] d of each component and alpha [r×A] */
+    factor *whole;           /* of all training rows for the test rows */
     left_out **inverse;      /* [A] with by_inverse, else NULL */
 } inner_operators;
 int inner_operators_new(inner_operators **out, const fold_features *f, const inner_set *s, const nested_problem *q,
@@ -104,9 +106,9 @@ typedef struct { uint16_t column, alpha; } score_pair;
 typedef struct exact_space exact_space;
 exact_space *exact_space_new(const inner_set *s, err *e);
 void exact_space_free(exact_space *x);
-/* Mean inner score of each pair: y [rows×BLOCK] by rows of the features, centred on the outer training rows. Pairs sorted by
- * column. n_nan[i] counts inner folds left out; NaN if all are. The bits of a pair depend on nothing but its column. */
-int exact_scores(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *y,
+/* Mean inner score of each pair: y[k] [rows×BLOCK] by rows of the features, centred on the outer training rows; a pair's column
+ * is column % BLOCK of y[column / BLOCK] (by inverses there is one block). Pairs sorted by column. n_nan[i] counts inner folds left out; NaN if all are. The bits of a pair depend on nothing but its column. */
+int exact_scores(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *const *y,
                  const score_pair *pair, size_t n, double *score, int32_t *n_nan, err *e);
 
 /* The same of up to PANEL columns y[c] [rows] for one alpha, by its inverse. */

@@ -21,7 +21,7 @@ struct screen {
     packed *cross;       /* mse, r2: [r×(n+m)] of training and validation rows; r: [r×n] */
     packed *valid;       /* r: [r×m] W centred over validation rows, transposed */
     float *diagonal;     /* [r] B_jj */
-    packed *twice, *once; /* [A×2r]: 2(d - shift), d²; r: [A×r] d */
+    packed *twice, *once; /* [A×2r]: d², 2(d - shift); r: [A×r] d */
     size_t near;
     uint32_t *near_a, *near_b;
     float *near_value;
@@ -30,7 +30,7 @@ struct screen {
 
 struct screen_space {
     fold_rows rows;
-    float *z, *f, *c, *e, *s; /* [BLOCK×r], [BLOCK×r], [BLOCK×r], [BLOCK×2r], [2][BLOCK×A] */
+    float *zf, *c, *s;        /* [BLOCK×2r] z and f, which become their products; [BLOCK×r]; [2][BLOCK×A] */
     float *prediction;        /* [BLOCK×m] */
 };
 
@@ -49,7 +49,7 @@ void screen_space_free(screen_space *x)
 {
     if (!x) return;
     fold_rows_free(&x->rows);
-    void *owned[] = { x->z, x->f, x->c, x->e, x->s, x->prediction };
+    void *owned[] = { x->zf, x->c, x->s, x->prediction };
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     free(x);
 }
@@ -63,19 +63,18 @@ screen_space *screen_space_new(const inner_set *s, screen *const *screens, const
         if (screens[k]->m > m) m = screens[k]->m;
         if (screens[k]->r > r) r = screens[k]->r;
     }
-    x->z = mem_new(r * BLOCK, sizeof(float), e);
-    x->f = mem_new(r * BLOCK, sizeof(float), e);
+    x->zf = mem_new(2 * r * BLOCK, sizeof(float), e);
     x->c = mem_new(r * BLOCK, sizeof(float), e);
-    x->e = mem_new(2 * r * BLOCK, sizeof(float), e);
     x->s = mem_new(2 * q->n_alphas * BLOCK, sizeof(float), e);
     x->prediction = mem_new(m * BLOCK, sizeof(float), e);
-    if (!fold_rows_new(&x->rows, s, false, e) && x->z && x->f && x->c && x->e && x->s && x->prediction) return x;
+    if (!fold_rows_new(&x->rows, s, false, e) && x->zf && x->c && x->s && x->prediction) return x;
     screen_space_free(x);
     return NULL;
 }
 
 /* ---- partial fractions: operators ---- */
 
+enum { MOST_NEAR = 4096 }; /* pairs; beyond, and beyond MANY_NEAR a component, operators are quicker */
 static const double near_gap = 5e-3; /* relative; larger gaps amplify fp32 rounding less than 200 times */
 
 /* The decomposition with components that matter: l, U [n×r], W [m×r] of K = U diag(l) U'. */
@@ -180,8 +179,8 @@ static void fill_alphas(plain *p, const screen *x, const spectrum *s, const doub
         shift = x->ranks && bottom > 0 ? top / bottom : 0;
         for (size_t j = 0; j < r; j++) {
             double d = 1 / (s->l[j] + alphas[a]);
-            p->twice[a * 2 * r + j] = (float)(2 * (d - shift));
-            p->twice[a * 2 * r + r + j] = (float)(d * d);
+            p->twice[a * 2 * r + j] = (float)(d * d);
+            p->twice[a * 2 * r + r + j] = (float)(2 * (d - shift));
             p->once[a * r + j] = (float)d;
         }
     }
@@ -222,12 +221,13 @@ static void fill_cross(plain *p, const screen *x, const spectrum *s, const doubl
 static int pack_all(screen *x, const plain *p, err *e)
 {
     size_t n = x->n, m = x->m, r = x->r, A = x->n_alphas;
-    if (packed_new(&x->left, PACKED_F4, BLOCK, n + m, p->left, r, n, e) ||
-        packed_new(&x->cross, PACKED_F4, BLOCK, n + m, p->cross, r, x->ranks ? n : n + m, e) ||
-        packed_new(&x->twice, PACKED_F4, BLOCK, 2 * r, p->twice, A, 2 * r, e))
+    if (packed_new(&x->left, PACKED_F4, BLOCK, n + m, 2 * r, p->left, r, n, e) ||
+        packed_new(&x->cross, PACKED_F4, BLOCK, n + m, 2 * r, p->cross, r, x->ranks ? n : n + m, e) ||
+        packed_new(&x->twice, PACKED_F4, BLOCK, 2 * r, A, p->twice, A, 2 * r, e))
         return -1;
     if (!x->ranks) return 0;
-    return packed_new(&x->valid, PACKED_F4, BLOCK, n + m, p->valid, r, m, e) || packed_new(&x->once, PACKED_F4, BLOCK, r, p->once, A, r, e) ? -1 : 0;
+    if (packed_new(&x->valid, PACKED_F4, BLOCK, n + m, r, p->valid, r, m, e)) return -1;
+    return packed_new(&x->once, PACKED_F4, BLOCK, r, A, p->once, A, r, e);
 }
 
 static int by_partial_fractions(screen *x, spectrum *s, const nested_problem *q, size_t near, err *e)
@@ -277,7 +277,7 @@ static int by_operators(screen *x, const factor *f, const double *shrink, err *e
             for (size_t j = 0; j < n; j++) sum += one[i * n + j];
             for (size_t j = 0; j < n; j++) apply[i * n + j] = (float)(one[i * n + j] + (1 - sum) / (double)n);
         }
-        if (packed_new(&x->apply[a], PACKED_F4, BLOCK, n + m, apply, m, n, e)) goto done;
+        if (packed_new(&x->apply[a], PACKED_F4, BLOCK, n + m, m, apply, m, n, e)) goto done;
     }
     status = 0;
 done:
@@ -302,7 +302,7 @@ int screen_new(screen **out, const inner_set *s, const inner_operators *o, size_
     if (q->n_alphas > FEW_ALPHAS) {
         if (spectrum_make(&p, o->fold[k], e)) goto done;
         size_t near = count_near(&p);
-        if (p.r && near <= MANY_NEAR * p.r) status = by_partial_fractions(x, &p, q, near, e);
+        if (p.r && near <= MANY_NEAR * p.r && near <= MOST_NEAR) status = by_partial_fractions(x, &p, q, near, e);
     }
     if (!x->partial) status = by_operators(x, o->fold[k], o->shrink[k], e);
     if (!status) {
@@ -317,28 +317,29 @@ done:
 
 /* ---- scores ---- */
 
-/* e [BLOCK×2r] = z∘f, diagonal∘z² and what near pairs add. */
+/* z and f become diagonal∘z² with what near pairs add, and z∘f. */
 HOT static void products(screen_space *w, const screen *x)
 {
     size_t r = x->r;
+    float add[MOST_NEAR];
     for (size_t j = 0; j < BLOCK; j++) {
-        const float *z = w->z + j * r, *f = w->f + j * r;
-        float *first = w->e + 2 * j * r, *second = first + r;
+        float *z = w->zf + 2 * j * r, *f = z + r;
+        for (size_t t = 0; t < x->near; t++) add[t] = x->near_value[t] * z[x->near_a[t]] * z[x->near_b[t]];
         for (size_t i = 0; i < r; i++) {
-            first[i] = z[i] * f[i];
-            second[i] = x->diagonal[i] * z[i] * z[i];
+            f[i] *= z[i];
+            z[i] = x->diagonal[i] * z[i] * z[i];
         }
         for (size_t t = 0; t < x->near; t++) {
-            float add = x->near_value[t] * z[x->near_a[t]] * z[x->near_b[t]];
-            second[x->near_a[t]] += add;
-            second[x->near_b[t]] += add;
+            z[x->near_a[t]] += add[t];
+            z[x->near_b[t]] += add[t];
         }
     }
 }
 
-HOT static void multiply(float *a, const float *b, size_t cells)
+HOT static void multiply(float *c, const float *zf, size_t r)
 {
-    for (size_t i = 0; i < cells; i++) a[i] *= b[i];
+    for (size_t j = 0; j < BLOCK; j++)
+        for (size_t i = 0; i < r; i++) c[j * r + i] *= zf[2 * j * r + i];
 }
 
 /* To s [BLOCK×A]: squared norm of the prediction (r), or of the error less that of the target (mse, r2); r: inner products with
@@ -346,13 +347,14 @@ HOT static void multiply(float *a, const float *b, size_t cells)
 static int partial_sums(screen_space *w, const screen *x, err *e)
 {
     const float *rows = w->rows.rows;
-    if (packed_product(x->left, rows, w->z, e) || packed_product(x->cross, rows, w->f, e)) return -1;
+    if (packed_product(x->left, rows, w->zf, e) || packed_product(x->cross, rows, w->zf + x->r, e)) return -1;
+    if (x->ranks) {
+        if (packed_product(x->valid, rows + x->n, w->c, e)) return -1;
+        multiply(w->c, w->zf, x->r);
+        if (packed_product(x->once, w->c, w->s + x->n_alphas * BLOCK, e)) return -1;
+    }
     products(w, x);
-    if (packed_product(x->twice, w->e, w->s, e)) return -1;
-    if (!x->ranks) return 0;
-    if (packed_product(x->valid, rows + x->n, w->c, e)) return -1;
-    multiply(w->c, w->z, x->r * BLOCK);
-    return packed_product(x->once, w->c, w->s + x->n_alphas * BLOCK, e);
+    return packed_product(x->twice, w->zf, w->s, e);
 }
 
 HOT static void add_partial_scores(float *score, const screen *x, const screen_space *w, select_by select, float share)

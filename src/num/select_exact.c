@@ -25,7 +25,7 @@ static int score_block(work *w, const inner_operators *o, const factor *whole, e
         }
         for (size_t j = 0; j < width; j++)
             for (size_t a = 0; a < A; a++) pair[n++] = (score_pair){ (uint16_t)(first + j), (uint16_t)a };
-        if (exact_scores(x, w->inner, o, q, b->y, pair, n, score, nans, e)) goto done;
+        if (exact_scores(x, w->inner, o, q, (const double *const[]){ b->y }, pair, n, score, nans, e)) goto done;
         for (size_t i = 0; i < n; i++) {
             size_t at = pair[i].alpha * q->v + b->first + pair[i].column;
             w->sum[at] = score[i];

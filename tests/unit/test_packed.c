@@ -22,7 +22,7 @@ static void compare(packed_kind kind, size_t m, size_t n, size_t k)
     float *x = draw(m * k, 1), *b = draw(n * k, 2), *fast = calloc(m * n + 1, sizeof *fast), *plain = calloc(m * n + 1, sizeof *plain);
     uint16_t *rounded = calloc(m * k + 1, sizeof *rounded);
     bf16_round(rounded, x, m * k);
-    if (packed_new(&p, kind, m, k, b, n, k, &e) || packed_product(p, kind == PACKED_BF16 ? (const void *)rounded : x, fast, &e))
+    if (packed_new(&p, kind, m, k, n, b, n, k, &e) || packed_product(p, kind == PACKED_BF16 ? (const void *)rounded : x, fast, &e))
         fail_msg("%s", err_text(&e));
     packed_reference(plain, x, b, m, n, k, kind);
     for (size_t i = 0; i < m * n; i++) /* k sums of products near 1, in another order */
@@ -72,7 +72,7 @@ static void side_by_side_gives_the_same_bytes(void **state)
     err e = { 0 };
     packed *p = NULL;
     bf16_round(rounded, x, M * K);
-    assert_int_equal(packed_new(&p, kind, M, K, b, N, K, &e), 0);
+    assert_int_equal(packed_new(&p, kind, M, K, N, b, N, K, &e), 0);
 #pragma omp parallel for num_threads(4)
     for (size_t i = 0; i < TIMES; i++) {
         err own = { 0 };
