@@ -12,7 +12,9 @@ EXTRACT   := --context none --pool last --layers all
 BASELINE  := length=results/tuckute2024/stimuli.h5:item_characters,item_words number=results/tuckute2024/stimuli.h5:item_number
 TARGETS   := single
 # sentences that are nearly the same stay in one fold; groups are shuffled, since responses drift over the items
-ENCODE    := --stimuli results/tuckute2024/stimuli.h5 --folds group:5,seed=1 --inner group:5,seed=1 --candidates 20
+# blocks of 42 sentences are left out for the interval, groups of sentences permuted for p (METHODS 5.6, 5.7)
+INFERENCE := --jackknife 42-items --null group:199 --null-sets trained
+ENCODE    := --stimuli results/tuckute2024/stimuli.h5 --folds group:5,seed=1 --inner group:5,seed=1 --candidates 20 $(INFERENCE)
 # published noise of one person, variance of the mean of five from the responses
 CEILING   := --method snr --noise fmri/tuckute2024/NC-allroi-data_excerpt.csv --average 5 --folds none
 DATA      := $(wildcard fmri/tuckute2024/*)

@@ -13,7 +13,7 @@ const char report_style[] =
     ".finding{font-size:20px;line-height:1.45;margin:0 0 10px;max-width:60em}.second{max-width:60em;margin:0 0 14px}\n"
     ".scroll{overflow-x:auto;margin:16px 0}table{border-collapse:collapse;font-size:14px;min-width:100%}\n"
     ".note{color:var(--soft);font-size:13px;max-width:70em;margin:0 0 16px}\n"
-    "th,td{padding:5px 10px;border-bottom:1px solid var(--rule);text-align:left;white-space:nowrap}\n"
+    "th,td{padding:5px 7px;border-bottom:1px solid var(--rule);text-align:left;white-space:nowrap}\n"
     "td:last-child:not(.n){white-space:normal;min-width:8em}\n"
     "th{font-weight:600;border-bottom:2px solid var(--rule)}th.n,td.n{text-align:right;font-variant-numeric:tabular-nums}\n"
     ".grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));gap:16px}\n"
@@ -39,5 +39,5 @@ const char report_style[] =
     ".hash{color:var(--soft);font-size:12px;overflow-wrap:anywhere;margin:0}li{max-width:60em}\n"
     "@media(max-width:500px){h1{font-size:22px}.finding{font-size:17px}main{padding:16px 8px 40px}figure{padding:8px 4px}svg text{font-size:17px}svg.plot text{font-size:15px}"
     "svg .title{font-size:19px}}\n"
-    "@media print{:root{--bg:#fff;--fg:#000;--soft:#444;--rule:#bbb;--panel:#fff}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}figure,tr,pre{break-inside:avoid}details::details-content{content-visibility:visible;display:block}.grid{grid-template-columns:1fr 1fr}h2{break-after:avoid}"
+    "@media print{:root{--bg:#fff;--fg:#000;--soft:#444;--rule:#bbb;--panel:#fff}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}figure,tr{break-inside:avoid}details::details-content{content-visibility:visible;display:block}.grid{grid-template-columns:1fr 1fr}h2{break-after:avoid}"
     ".scroll{overflow:visible}table{font-size:11px}th,td{padding:3px 5px}}\n";

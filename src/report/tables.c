@@ -47,7 +47,7 @@ static void summary(buffer *b, const report_view *v, const char *target, const c
     summary_line(b, v, "baseline", "baseline", target, roi);
     summary_line(b, v, v->model, v->model, target, roi);
     if (!v->seeds) return;
-    snprintf(shown, sizeof shown, "%.150s, mean over seeds", v->seeds);
+    snprintf(shown, sizeof shown, "%.150s, mean of seeds", v->seeds);
     summary_line(b, v, v->seeds, shown, target, roi);
 }
 

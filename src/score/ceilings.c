@@ -108,9 +108,8 @@ void ceiling_file_free(ceiling_file *c)
 
 static void as_text(char *text, size_t room, const json *value)
 {
-    if (json_is_null(value))
-        snprintf(text, room, "none");
-    else if (json_is_number(value) && json_number(value, 0) == 0)
+    bool none = json_is_null(value) || (json_is_number(value) && json_number(value, 0) == 0) || str_same(json_text(value, ""), "0");
+    if (none)
         snprintf(text, room, "none");
     else if (json_is_number(value))
         snprintf(text, room, "%g", json_number(value, 0));
