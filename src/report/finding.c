@@ -53,11 +53,30 @@ const char *finding_model(const score_rows *r)
     return fallback;
 }
 
+/* Networks of another architecture may have seeds, too: "untrained" is the model's own. */
 const char *finding_seeds(const score_rows *r)
 {
-    for (size_t i = 0; i < r->n; i++)
-        if (str_begins(r->interval[i], "range over seeds")) return r->model[i];
-    return NULL;
+    const char *first = NULL;
+    for (size_t i = 0; i < r->n; i++) {
+        if (!str_begins(r->interval[i], "range over seeds")) continue;
+        if (str_same(r->model[i], "untrained")) return r->model[i];
+        if (!first) first = r->model[i];
+    }
+    return first;
+}
+
+int finding_others(char ***list, size_t *n, const score_rows *r, err *e)
+{
+    char **all = NULL;
+    size_t m = 0;
+    const char *model = finding_model(r), *seeds = finding_seeds(r);
+    if (score_distinct(&all, &m, r, r->model, NULL, e)) return -1;
+    *n = 0;
+    for (size_t i = 0; i < m; i++)
+        if (!str_same(all[i], "baseline") && !is_seed(all[i]) && !str_same(all[i], model) && !(seeds && str_same(all[i], seeds)))
+            all[(*n)++] = all[i];
+    *list = all;
+    return 0;
 }
 
 const char *finding_target(const score_rows *r, const char *roi)

@@ -9,6 +9,8 @@ int finding_text(buffer *b, const score_rows *r, const char *roi, err *e);
 const char *finding_model(const score_rows *r);
 /* The group of untrained seeds, or NULL; also where it is the model itself. */
 const char *finding_seeds(const score_rows *r);
+/* Further models beside them (groups of seeds as one); *list is one allocation. */
+int finding_others(char ***list, size_t *n, const score_rows *r, err *e);
 /* Target of the first sentence: group where there is one, else single. */
 const char *finding_target(const score_rows *r, const char *roi);
 /* The row over all subjects (single) or of the group. */

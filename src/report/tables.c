@@ -41,30 +41,45 @@ static void summary_line(buffer *b, const report_view *v, const char *model, con
     buffer_text(b, "</tr>\n");
 }
 
-static void summary(buffer *b, const report_view *v, const char *target, const char *roi)
+static bool of_seeds(const score_rows *r, const char *model)
 {
-    char shown[200];
+    for (size_t i = 0; i < r->n; i++)
+        if (str_same(r->model[i], model) && str_begins(r->interval[i], "range over seeds")) return true;
+    return false;
+}
+
+static int summary(buffer *b, const report_view *v, const char *target, const char *roi, err *e)
+{
+    char shown[200], **others = NULL;
+    size_t n;
     summary_line(b, v, "baseline", "baseline", target, roi);
     summary_line(b, v, v->model, v->model, target, roi);
-    if (!v->seeds) return;
-    snprintf(shown, sizeof shown, "%.150s, mean of seeds", v->seeds);
-    summary_line(b, v, v->seeds, shown, target, roi);
+    snprintf(shown, sizeof shown, "%.150s, mean of seeds", v->seeds ? v->seeds : "");
+    if (v->seeds) summary_line(b, v, v->seeds, shown, target, roi);
+    if (finding_others(&others, &n, v->r, e)) return -1;
+    for (size_t i = 0; i < n; i++) {
+        snprintf(shown, sizeof shown, of_seeds(v->r, others[i]) ? "%.150s, mean of seeds" : "%.150s", others[i]);
+        summary_line(b, v, others[i], shown, target, roi);
+    }
+    free(others);
+    return 0;
 }
 
 static int by_region(buffer *b, const report_view *v, const char *target, err *e)
 {
     const char **rois = NULL;
     size_t n;
+    int status = 0;
     if (figure_rois(&rois, &n, v, target, e)) return -1;
     if (n) {
         html_fold_begin(b, "By region, %s", target_words(v->r, target));
         html_table_begin(b, "features|target|region|#r|#R²|#ceiling of r|#normalised|#ΔR²|#from – to|#p");
-        for (size_t i = 0; i < n; i++) summary(b, v, target, rois[i]);
+        for (size_t i = 0; i < n && !status; i++) status = summary(b, v, target, rois[i], e);
         html_table_end(b);
         html_fold_end(b);
     }
     free(rois);
-    return 0;
+    return status;
 }
 
 static bool is_subject(const report_view *v, size_t i)
@@ -123,8 +138,7 @@ int part_summary(buffer *b, const report_view *v, err *e)
 {
     html_table_begin(b, "features|target|region|#r|#R²|#ceiling of r|#normalised|#ΔR²|#from – to|#p");
     for (size_t i = 0; i < 2; i++) {
-        summary(b, v, targets[i], v->roi);
-        if (!str_same(v->roi, "average")) summary(b, v, targets[i], "average");
+        if (summary(b, v, targets[i], v->roi, e) || (!str_same(v->roi, "average") && summary(b, v, targets[i], "average", e))) return -1;
     }
     html_table_end(b);
     which_intervals(b, v);
