@@ -134,8 +134,9 @@ test: all unit $(if $(ORACLESRC),$(BIN)/oracle)
 	@BUILD=$(BUILD) tests/run
 
 # Slow ones: 100,000 responses a row, screened and exhaustive; fuzzing and calibration of the localizer come here, too.
-test-slow: all $(BUILD)/unit/test_screen
+test-slow: all $(BUILD)/unit/test_screen $(BUILD)/unit/test_train
 	SCREEN_RESPONSES=25000 $(BUILD)/unit/test_screen
+	TRAIN_STEPS=500 $(BUILD)/unit/test_train
 	@BUILD=$(BUILD) tests/crash/run
 
 bench: all $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/bench/*.c))

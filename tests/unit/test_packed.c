@@ -52,6 +52,38 @@ static void bf16_equals_the_loops(void **state)
     compare(PACKED_BF16, 256, 130, 300);
 }
 
+/* Rows of x and b that are stored turned, leading dimensions beyond the rows, sums that go on from what is there. */
+static void compare_plain(bool ta, bool tb, bool add)
+{
+    enum { M = 70, N = 45, K = 33, LDA = 80, LDB = 64, LDC = 50 };
+    err e = { 0 };
+    float *x = draw(LDA * LDA, 1), *b = draw(LDB * LDB, 2), *fast = draw(M * LDC, 3), *plain = draw(M * LDC, 3);
+    uint16_t *xr = calloc(LDA * LDA, sizeof *xr), *br = calloc(LDB * LDB, sizeof *br);
+    bf16_round(xr, x, LDA * LDA);
+    bf16_round(br, b, LDB * LDB);
+    if (gemm_bf16(ta, tb, M, N, K, xr, LDA, br, LDB, add, fast, LDC, &e)) fail_msg("%s", err_text(&e));
+    for (size_t i = 0; i < M; i++)
+        for (size_t j = 0; j < LDC; j++) {
+            float sum = add ? plain[i * LDC + j] : 0;
+            for (size_t k = 0; k < K; k++) sum += bf16_value(xr[ta ? k * LDA + i : i * LDA + k]) * bf16_value(br[tb ? j * LDB + k : k * LDB + j]);
+            if (j >= N) sum = plain[i * LDC + j]; /* beyond the product: untouched */
+            assert_near(fast[i * LDC + j], sum, 5e-5);
+        }
+    free(x);
+    free(b);
+    free(fast);
+    free(plain);
+    free(xr);
+    free(br);
+}
+
+static void bf16_products_of_plain_operands_equal_the_loops(void **state)
+{
+    (void)state;
+    if (!packed_has(PACKED_BF16)) skip();
+    for (int i = 0; i < 8; i++) compare_plain(i & 1, i & 2, i & 4);
+}
+
 static void bf16_rounds_to_nearest_even(void **state)
 {
     (void)state;
@@ -89,7 +121,8 @@ static void side_by_side_gives_the_same_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fp32_equals_the_loops), cmocka_unit_test(bf16_equals_the_loops), cmocka_unit_test(bf16_rounds_to_nearest_even),
+        cmocka_unit_test(fp32_equals_the_loops), cmocka_unit_test(bf16_equals_the_loops),
+        cmocka_unit_test(bf16_products_of_plain_operands_equal_the_loops), cmocka_unit_test(bf16_rounds_to_nearest_even),
         cmocka_unit_test(side_by_side_gives_the_same_bytes),
     };
     threads_start(0);

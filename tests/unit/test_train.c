@@ -338,6 +338,116 @@ static void an_evaluation_changes_nothing(void **state)
     trainer_free(b);
 }
 
+/* ---- mixed precision ---- */
+
+static void bf16_bytes_are_the_same_on_any_number_of_threads(void **state)
+{
+    train_model m;
+    train_plan p;
+    train_stats s, other;
+    (void)state;
+    if (!packed_has(PACKED_BF16)) skip(); /* no oneDNN, or no bf16 here */
+    wider(&m, &p, TRAIN_GPT2);
+    m.precision = TRAIN_BF16;
+    trainer *one = run_steps(&m, &p, 0, 3, NULL, &s);
+    for (size_t n = 2; n <= 3; n++) {
+        threads_start(n);
+        trainer *more = run_steps(&m, &p, 0, 3, NULL, &other);
+        threads_start(1);
+        assert_same_weights(one, more);
+        assert_memory_equal(&s, &other, sizeof s);
+        trainer_free(more);
+    }
+    trainer_free(one);
+}
+
+/* bf16 keeps 8 bits: each gradient lies within some per cent of fp32's, and is not the same. */
+static void bf16_gradients_are_those_of_fp32_but_for_rounding(void **state)
+{
+    train_model m;
+    train_plan p;
+    train_stats s, narrow;
+    (void)state;
+    if (!packed_has(PACKED_BF16)) skip();
+    for (int family = 0; family < 2; family++) {
+        wider(&m, &p, family ? TRAIN_LLAMA : TRAIN_GPT2);
+        m.bias = !family;
+        trainer *a = run_steps(&m, &p, 0, 1, NULL, &s);
+        m.precision = TRAIN_BF16;
+        trainer *b = run_steps(&m, &p, 0, 1, NULL, &narrow);
+        assert_near(narrow.ce, s.ce, 2e-3);
+        assert_near(narrow.spatial, s.spatial, 2e-3);
+        for (size_t k = 0; k < trainer_tensors(a); k++) {
+            const train_tensor *x = trainer_tensor(a, k), *y = trainer_tensor(b, k);
+            double size = 0, apart = 0;
+            for (size_t i = 0; i < x->elements; i++) {
+                double g = (double)((float *)x->gradient)[i], d = (double)((float *)y->gradient)[i] - g;
+                size += g * g;
+                apart += d * d;
+            }
+            if (!(sqrt(apart) < .06 * sqrt(size)) || !(apart > 0))
+                fail_msg("%s: gradients of length %g are %g apart", x->name, sqrt(size), sqrt(apart));
+        }
+        trainer_free(a);
+        trainer_free(b);
+    }
+}
+
+/* A language that can be learned: each token tells which four may come next. */
+static void chain(int32_t *at, size_t windows, size_t length, size_t step)
+{
+    for (size_t w = 0; w < windows; w++)
+        for (size_t i = 0; i < length; i++) {
+            uint32_t r = rng_below(4, 101, (uint32_t)(w * length + i), (uint32_t)step, 0, 64), choice = rng_below(4, 102, (uint32_t)(w * length + i), (uint32_t)step, 0, 4);
+            at[w * length + i] = (int32_t)(i ? rng_below(4, 103, (uint32_t)at[w * length + i - 1], choice, 0, 64) : r);
+        }
+}
+
+static double mean_loss(train_model *m, train_plan *p, size_t steps, double *last)
+{
+    err e = { 0 };
+    train_stats s;
+    size_t n = p->windows * (p->length + 1);
+    double sum = 0, late = 0;
+    int32_t *at = malloc(n * sizeof *at);
+    trainer *t = make(m, p, 6);
+    for (size_t i = 0; i < steps; i++) {
+        chain(at, p->windows, p->length + 1, i);
+        if (trainer_step(t, at, i, train_rate(p, i), &s, &e)) fail_msg("%s", err_text(&e));
+        sum += s.ce / (double)steps;
+        if (i + 10 >= steps) late += s.ce / 10;
+    }
+    *last = late;
+    trainer_free(t);
+    free(at);
+    return sum;
+}
+
+/* TRAIN_STEPS=500 (make test-slow): the whole of what is claimed. */
+static void bf16_learns_what_fp32_learns(void **state)
+{
+    const char *asked = getenv("TRAIN_STEPS");
+    size_t steps = asked ? (size_t)atoi(asked) : 60;
+    train_model m;
+    train_plan p;
+    double last[2], mean[2];
+    (void)state;
+    if (!packed_has(PACKED_BF16)) skip();
+    tiny(&m, &p, TRAIN_GPT2);
+    m.vocabulary = 64, m.context = p.length = 32, m.width = 48, m.heads = 4, m.inner = 192, m.sheet_rows = 6, m.sheet_columns = 8;
+    m.alpha = .25;
+    m.init_std = .02;
+    p.windows = 8, p.steps = steps, p.warmup = steps / 10, p.peak = 4e-3, p.floor = 4e-4;
+    for (int k = 0; k < 2; k++) {
+        m.precision = k ? TRAIN_BF16 : TRAIN_FP32;
+        mean[k] = mean_loss(&m, &p, steps, &last[k]);
+    }
+    print_message("%zu steps: mean loss %.4f in fp32, %.4f in bf16; last ten %.4f, %.4f\n", steps, mean[0], mean[1], last[0], last[1]);
+    assert_true(last[0] < 3.9); /* ln 64 is 4.16 */
+    assert_near(mean[1], mean[0], .02);
+    assert_near(last[1], last[0], .02);
+}
+
 /* ---- folders ---- */
 
 /* The mean surprisal that the models' room computes from the saved folder. */
@@ -578,6 +688,9 @@ int main(void)
         cmocka_unit_test(accumulation_adds_up_to_the_whole_batch),
         cmocka_unit_test(a_smoothness_loss_lays_units_out),
         cmocka_unit_test(an_evaluation_changes_nothing),
+        cmocka_unit_test(bf16_bytes_are_the_same_on_any_number_of_threads),
+        cmocka_unit_test(bf16_gradients_are_those_of_fp32_but_for_rounding),
+        cmocka_unit_test(bf16_learns_what_fp32_learns),
         cmocka_unit_test(a_saved_folder_says_what_the_trainer_says),
         cmocka_unit_test(weights_are_written_and_read_exactly),
         cmocka_unit_test(the_rate_rises_and_falls_as_the_plan_says),
