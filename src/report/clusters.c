@@ -69,7 +69,7 @@ static int one_file(buffer *b, const map_file *f, err *e)
     if (n) {
         html_figure_begin(
             b, f->label,
-            "What its clusters respond to: sign of t and number of the cluster, its units in brackets%s.%s",
+            "What its clusters respond to: sign of t and number of the cluster, its units in brackets%s; bars: 95 %% intervals over items.%s",
             n < all ? "; the largest ones" : "",
             str_same(f->layout, "given") ? "" : " The layout is not the model’s own.");
         dot_legend(b, row, n, NULL);

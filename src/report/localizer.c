@@ -150,27 +150,81 @@ static void token_words(buffer *b, const network *x)
         buffer_text(b, "token counts left as they are");
 }
 
-static void sentence(buffer *b, const network *x, bool first)
+static bool found(const network *x)
 {
-    buffer_printf(b, "<p class=\"%s\">", first ? "finding" : "second");
-    html_text(b, x->label);
-    buffer_printf(b, ": %lld of %lld units selected by ", (long long)x->selected, (long long)x->units);
+    return x->p < .05 && x->t > 0 && !(x->p_permutation > .05);
+}
+
+static void selected_words(buffer *b, const network *x)
+{
+    buffer_printf(b, "%lld of %lld units selected by ", (long long)x->selected, (long long)x->units);
     html_text(b, x->contrast);
     buffer_text(b, " (");
     html_text(b, x->selection);
     buffer_text(b, ", ");
     token_words(b, x);
     buffer_text(b, ").");
+}
+
+static void sentence(buffer *b, const network *x, bool first)
+{
+    buffer_printf(b, "<p class=\"%s\">", first ? "finding" : "second");
+    html_text(b, x->label);
+    buffer_text(b, ": ");
+    selected_words(b, x);
     if (x->heldout && !isnan(x->t)) {
-        bool found = x->p < .05 && x->t > 0 && !(x->p_permutation > .05);
         buffer_printf(b, " On items that did not select them they %s: %.2f sd, t %.1f, p %.2g",
-                      found ? "respond more to the first condition, too" : "show no difference that can be relied on",
+                      found(x) ? "respond more to the first condition, too" : "show no difference that can be relied on",
                       x->difference, x->t, x->p);
         if (!isnan(x->p_permutation))
             buffer_printf(b, "; labels permuted and units selected anew: p %.2g", x->p_permutation);
         buffer_text(b, ".");
     }
     buffer_text(b, "</p>\n");
+}
+
+/* NAME.sN: length of NAME, 0 for other labels. */
+static size_t stem_of(const char *label)
+{
+    const char *dot = strrchr(label, '.');
+    size_t ignored;
+    return dot && dot != label && dot[1] == 's' && !parse_size(dot + 2, &ignored) ? (size_t)(dot - label) : 0;
+}
+
+/* Networks that differ in their seed alone, n of them from x on: one sentence. */
+static void seeds_sentence(buffer *b, const network *x, size_t n)
+{
+    double lo = INFINITY, hi = -INFINITY, sum = 0;
+    size_t tested = 0, yes = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!x[i].heldout || isnan(x[i].t)) continue;
+        lo = fmin(lo, x[i].difference);
+        hi = fmax(hi, x[i].difference);
+        sum += x[i].difference;
+        tested++;
+        yes += found(&x[i]);
+    }
+    buffer_printf(b, "<p class=\"second\">%.*s, %zu seeds: ", (int)stem_of(x->label), x->label, n);
+    selected_words(b, x);
+    if (tested) {
+        buffer_printf(b, " On items that did not select them %zu of %zu respond more to the first condition, too: %.2f sd, %.2f to %.2f.", yes,
+                      tested, sum / (double)tested, lo, hi);
+        if (yes && (str_begins(x->label, "untrained") || str_begins(x->label, "suma")))
+            buffer_text(b, " These networks learned nothing: such a difference alone is no sign of language.");
+    }
+    buffer_text(b, "</p>\n");
+}
+
+static void sentences(buffer *b, const network *x, size_t n)
+{
+    for (size_t i = 0, same; i < n; i += same) {
+        size_t stem = stem_of(x[i].label);
+        same = 1;
+        while (stem && i + same < n && stem_of(x[i + same].label) == stem && !memcmp(x[i].label, x[i + same].label, stem))
+            same++;
+        if (same > 1) seeds_sentence(b, &x[i], same);
+        else sentence(b, &x[i], i == 0);
+    }
 }
 
 static void p_cell(buffer *b, double p)
@@ -183,13 +237,11 @@ static void p_cell(buffer *b, double p)
 
 static void summary(buffer *b, const network *x, size_t n)
 {
-    html_table_begin(b, "model|contrast|#units|#tokens|token counts|#difference, sd|#t|#p|#p, reselected|#p, random "
-                        "units|#r of halves|#Dice of halves|#by chance|"
-                        "#common with unmatched|#Dice, other items");
+    html_table_begin(b, "model|#units|#tokens|matched by|#difference, sd|#t|#p|#p, reselected|#p, random units|#r, halves|"
+                        "#Dice, halves|#chance|#common|#Dice, other set");
     for (size_t i = 0; i < n; i++) {
         buffer_text(b, "<tr>");
         html_cell(b, x[i].label);
-        html_cell(b, x[i].contrast);
         buffer_printf(b, "<td class=\"n\">%lld</td>", (long long)x[i].selected);
         if (isnan(x[i].tokens_pos) || isnan(x[i].tokens_neg))
             buffer_text(b, "<td class=\"n\">–</td>");
@@ -230,7 +282,7 @@ dot_mark condition_mark(size_t which, const char *name, double value, double lo,
 {
     static const char *const css[CONDITIONS] = { "s1", "s2", "s4", "s3" };
     static const mark_shape shape[CONDITIONS] = { MARK_CIRCLE, MARK_DIAMOND, MARK_TRIANGLE, MARK_TICK };
-    return (dot_mark){ shape[which], css[which], name, value, lo, hi, "95 % interval over items" };
+    return (dot_mark){ shape[which], css[which], name, value, lo, hi, NULL };
 }
 
 /* Profiles of files with the same conditions in one figure, a row a model. */
@@ -252,7 +304,7 @@ static int profiles(buffer *b, const network *x, size_t n, err *e)
                 r->mark[c] = condition_mark(c, x[k].condition[c], x[k].mean[c], x[k].lo[c], x[k].hi[c]);
         }
         html_figure_begin(b, "What the selected units respond to.",
-                          "Items that did not select them; mean over the units, each z-scored over all items.");
+                          "Items that did not select them; mean over the units, each z-scored over all items; bars: 95 %% intervals over items.");
         dot_legend(b, row, rows, NULL);
         svg_dot_rows(b, row, rows, "mean response (z)", "response profile of the selected units");
         html_figure_end(b);
@@ -272,8 +324,7 @@ int part_localizers(buffer *b, const char *const *paths, size_t n, err *e)
     if (!a || !x) goto done;
     for (size_t i = 0; i < n; i++)
         if (read_network(&x[i], paths[i], a, e)) goto done;
-    for (size_t i = 0; i < n; i++)
-        sentence(b, &x[i], i == 0);
+    sentences(b, x, n);
     summary(b, x, n);
     buffer_text(b, "<div class=\"grid\">\n");
     if (profiles(b, x, n, e)) goto done;

@@ -183,6 +183,18 @@ static int read_profile(map_profile *p, store *s, arena *a, err *e)
     return 0;
 }
 
+static int file_title(map_file *f, store *s, err *e)
+{
+    char text[400];
+    int64_t seed = 1;
+    if (store_has_attribute(s, "/", "layout_seed") && store_get_int(s, "/", "layout_seed", &seed, e)) return -1;
+    bool own = !*f->layout || str_same(f->layout, "given") || str_same(f->layout, "mesh");
+    int n = own ? snprintf(text, sizeof text, "%.200s", f->label)
+                : snprintf(text, sizeof text, "%.200s: %s layout%s, seed %lld", f->label, f->layout,
+                           str_same(f->layout, "optimised") ? " made afterwards" : "", (long long)seed);
+    return (f->title = arena_text(f->memory, text, (size_t)n, e)) ? 0 : -1;
+}
+
 int read_map_file(map_file *f, const char *path, err *e)
 {
     int status = -1;
@@ -191,7 +203,7 @@ int read_map_file(map_file *f, const char *path, err *e)
     if (!(f->memory = arena_new(e)) || store_open(&s, path, "topography", e)) goto done;
     if (!(f->label = file_label(path, f->memory, e)) || read_table(f, s, e) || read_profile(&f->profile, s, f->memory, e) || store_get_real(s, "/", "fwhm", &f->fwhm, e) ||
         read_text(&f->contrast, s, "contrast", f->memory, e) || read_text(&f->match, s, "match", f->memory, e) ||
-        read_text(&f->layout, s, "layout", f->memory, e))
+        read_text(&f->layout, s, "layout", f->memory, e) || file_title(f, s, e))
         goto done;
     if (!(f->maps = arena_get(f->memory, f->n * sizeof *f->maps + 1, e))) goto done;
     for (size_t k = 0; k < f->n; k++)

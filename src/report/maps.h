@@ -28,6 +28,7 @@ typedef struct {
 typedef struct {
     const char *path;
     char *label, *contrast, *match, *layout;
+    char *title; /* the label, and what the layout is where it is not the model's own */
     size_t n;
     char **tap;
     double *I, *p, *p_labels, *smoothed, *mean, *sd, *p_presmooth, *t_min, *t_max, *kept;

@@ -7,7 +7,7 @@
 
 #include "svg.h"
 
-enum { PANEL = 140, GAP = 14, HEAD = 36, TITLE = 26, LEVELS = 20, SCALE_WIDTH = 400 };
+enum { PANEL = 140, GAP = 14, HEAD = 44, TITLE = 26, LEVELS = 20, SCALE_WIDTH = 400 };
 
 /* Blue, white, red (ColorBrewer's RdBu ends), level from -LEVELS to LEVELS. */
 static void shade(uint8_t rgb[3], int level)
@@ -81,9 +81,9 @@ static void draw_contours(buffer *b, const sheet_panel *p)
 
 static void head(buffer *b, const char *name, const char *note, double x, double y)
 {
-    buffer_printf(b, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\">", x, y - 20);
+    buffer_printf(b, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\">", x, y - 25);
     html_text(b, name);
-    buffer_printf(b, "</text><text class=\"tick\" x=\"%.1f\" y=\"%.1f\">", x, y - 5);
+    buffer_printf(b, "</text><text class=\"tick\" x=\"%.1f\" y=\"%.1f\">", x, y - 7);
     html_text(b, note);
     buffer_text(b, "</text>");
 }

@@ -151,8 +151,8 @@ static int sheets_figure(buffer *b, const map_file *f, bool smooth, double limit
         else if (!smooth && t->map)
             panel[n++] = (sheet_panel){ t->name, t->note, t->rows, t->columns, t->map, t->chosen };
     }
-    if (smooth) snprintf(title, sizeof title, "%.200s, read out at FWHM %g", f->label, f->fwhm);
-    else snprintf(title, sizeof title, "%.200s", f->label);
+    if (smooth) snprintf(title, sizeof title, "%.200s, read out at FWHM %g", f->title, f->fwhm);
+    else snprintf(title, sizeof title, "%.200s", f->title);
     if (n) {
         buffer_text(b, "<figure>");
         svg_sheets(b, title, panel, n, ACROSS, limit);
@@ -185,7 +185,7 @@ static void curves(buffer *b, const map_file *f, const curve_panel *panel, size_
 {
     if (n == 0) return;
     buffer_text(b, "<figure>");
-    svg_curves(b, f->label, x, y, panel, n, ACROSS, all, n_all);
+    svg_curves(b, f->title, x, y, panel, n, ACROSS, all, n_all);
     buffer_text(b, "</figure>\n");
 }
 
