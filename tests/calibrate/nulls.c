@@ -20,7 +20,10 @@ typedef struct {
     const path *p;
     bool simulated;
     size_t G, C;              /* group columns (a region each), all columns of one data set */
-    double *p_value[TESTS], *uniform[TESTS], *score[TESTS], *null_mean[TESTS]; /* [surrogates] */
+    double *beyond[TESTS], *score[TESTS], *null_mean[TESTS]; /* [surrogates] null scores at least as high, the score, their mean */
+    uint8_t *done;            /* [surrogates] */
+    char kept[1024];          /* file of what is finished: the same settings go on from there */
+    char settings[128];
 } study;
 
 /* ---- one data set ---- */
@@ -120,7 +123,7 @@ static int fill_one(path_columns *c, const study *s, space *w, size_t number, si
     return 0;
 }
 
-static int fill(path_columns *c, const study *s, size_t first, size_t count, err *e)
+static int fill(path_columns *c, const study *s, const size_t *number, size_t count, err *e)
 {
     int failed = 0;
     size_t cells = s->a->design.n * s->a->v;
@@ -129,7 +132,7 @@ static int fill(path_columns *c, const study *s, size_t first, size_t count, err
         err own = { 0 };
         space w = { mem_new(cells, 8, &own), mem_new(cells, 8, &own), mem_new(cells, 8, &own), mem_new(cells, 8, &own),
                     mem_new(rotations, sizeof(size_t), &own) };
-        if (!w.y || !w.rest || !w.base || !w.work || !w.lag || fill_one(c, s, &w, first + i, i, &own)) {
+        if (!w.y || !w.rest || !w.base || !w.work || !w.lag || fill_one(c, s, &w, number[i], i, &own)) {
 #pragma omp critical
             {
                 failed = 1;
@@ -201,15 +204,45 @@ static double rotated_r(const path_columns *c, const study *s, size_t data, bool
 
 static void take(study *s, int test, size_t number, double observed, const double *null)
 {
-    double mean = 0, beyond = 0;
-    for (size_t k = 0; k < rotations; k++) {
-        mean += null[k] / (double)rotations;
-        beyond += null[k] >= observed;
-    }
-    s->p_value[test][number] = (1 + beyond) / (1 + (double)rotations);
-    s->uniform[test][number] = (beyond + rng_uniform(5, RNG_STUDIES, (uint32_t)number, (uint32_t)test, 9)) / (1 + (double)rotations);
+    s->beyond[test][number] = s->null_mean[test][number] = 0;
     s->score[test][number] = observed;
-    s->null_mean[test][number] = mean;
+    for (size_t k = 0; k < rotations; k++) {
+        s->null_mean[test][number] += null[k] / (double)rotations;
+        s->beyond[test][number] += null[k] >= observed;
+    }
+}
+
+/* ---- what is finished ---- */
+
+static void read_kept(study *s)
+{
+    char line[256];
+    FILE *f = fopen(s->kept, "r");
+    if (!f) return;
+    if (fgets(line, sizeof line, f) && strncmp(line, s->settings, strlen(s->settings)) == 0)
+        while (fgets(line, sizeof line, f)) {
+            size_t one;
+            int test;
+            double score, mean, beyond;
+            if (sscanf(line, "%zu\t%d\t%lf\t%lf\t%lf", &one, &test, &score, &mean, &beyond) != 5 || one >= surrogates || test < 0 || test >= TESTS)
+                break;
+            s->score[test][one] = score;
+            s->null_mean[test][one] = mean;
+            s->beyond[test][one] = beyond;
+            s->done[one] = test == TESTS - 1; /* the last line of a data set */
+        }
+    fclose(f);
+}
+
+static int write_kept(const study *s)
+{
+    FILE *f = fopen(s->kept, "w");
+    if (!f) return -1;
+    fprintf(f, "%s\n", s->settings);
+    for (size_t i = 0; i < surrogates; i++)
+        for (int t = 0; t < TESTS && s->done[i]; t++)
+            fprintf(f, "%zu\t%d\t%.17g\t%.17g\t%.0f\n", i, t, s->score[t][i], s->null_mean[t][i], s->beyond[t][i]);
+    return fclose(f);
 }
 
 static void test_one(study *s, const path_columns *c, size_t number, size_t in_batch)
@@ -232,17 +265,18 @@ static void test_one(study *s, const path_columns *c, size_t number, size_t in_b
     }
 }
 
-static int run_batch(study *s, size_t first, size_t count, err *e)
+static int run_batch(study *s, const size_t *number, size_t count, err *e)
 {
     path_columns c;
     int status = -1;
     if (path_columns_new(&c, s->p, count * (1 + 2 * rotations) * s->C, e)) goto done;
     for (size_t l = 0; l < s->p->d->layers; l++)
         if (!(c.prediction[1 + l] = mem_new(s->a->design.n * c.v, sizeof(float), e))) goto done;
-    if (fill(&c, s, first, count, e) || path_run(&c, s->p, e)) goto done;
+    if (fill(&c, s, number, count, e) || path_run(&c, s->p, e)) goto done;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
-    for (size_t i = 0; i < count; i++) test_one(s, &c, first + i, i);
-    status = 0;
+    for (size_t i = 0; i < count; i++) test_one(s, &c, number[i], i);
+    for (size_t i = 0; i < count; i++) s->done[number[i]] = 1;
+    status = write_kept(s) ? err_system(e, "%s", s->kept) : 0;
 done:
     path_columns_free(&c, s->p);
     return status;
@@ -253,56 +287,73 @@ done:
 static void report(study *s, const char *what)
 {
     char name[128];
+    double n = (double)surrogates, spread = 2.576 * sqrt(level * (1 - level) * n);
+    /* 13-38 of 500: the central 99 % of a binomial count at .05 */
+    double lo = surrogates == 500 ? 13 : ceil(level * n - spread), hi = surrogates == 500 ? 38 : floor(level * n + spread);
     for (int t = 0; t < TESTS; t++) {
-        double count = 0, *d = malloc(surrogates * sizeof *d);
-        bool shortcut = t == GROUP_R_NO_REFIT || t == SINGLE_R_NO_REFIT;
+        double count = 0, *d = malloc(surrogates * sizeof *d), *u = malloc(surrogates * sizeof *u);
         for (size_t i = 0; i < surrogates; i++) {
-            count += s->p_value[t][i] < level;
+            count += (1 + s->beyond[t][i]) / (1 + (double)rotations) < level;
             d[i] = s->score[t][i] - s->null_mean[t][i];
+            /* p is discrete: spread within its step */
+            u[i] = (s->beyond[t][i] + rng_uniform(5, RNG_STUDIES, (uint32_t)i, (uint32_t)t, 9)) / (1 + (double)rotations);
         }
-        double z = mean_f8(d, surrogates) / sqrt(variance_f8(d, surrogates, 1) / (double)surrogates), n = (double)surrogates;
-        /* 13-38 of 500: the central 99 % of a binomial count at .05 */
-        double lo = surrogates == 500 ? 13 : floor(.05 * n - 2.576 * sqrt(.0475 * n)), hi = surrogates == 500 ? 38 : ceil(.05 * n + 2.576 * sqrt(.0475 * n));
-        if (shortcut) { /* seen to fail: more false positives than chance allows */
+        if (t == GROUP_R_NO_REFIT || t == SINGLE_R_NO_REFIT) { /* seen to fail: more false positives than chance allows */
             snprintf(name, sizeof name, "%s.shortcut_rotation_without_refit.%s", what, test_names[t]);
             row(name, count, hi + 1, n, surrogates);
         } else {
             snprintf(name, sizeof name, "%s.false_positives.%s", what, test_names[t]);
             row(name, count, lo, hi, surrogates);
             snprintf(name, sizeof name, "%s.uniform_p_ks.%s", what, test_names[t]);
-            row(name, uniform_p(s->uniform[t], surrogates), .01, 1, surrogates);
+            row(name, uniform_p(u, surrogates), .01, 1, surrogates);
             snprintf(name, sizeof name, "%s.mean_score_less_null_mean_in_se.%s", what, test_names[t]);
-            row(name, z, -3, 3, surrogates);
+            row(name, mean_f8(d, surrogates) / sqrt(variance_f8(d, surrogates, 1) / n), -3, 3, surrogates);
         }
         free(d);
+        free(u);
     }
 }
 
-static int run_study(const listeners *a, const path *p, bool simulated, err *e)
+static int run_study(const listeners *a, const path *p, const char *tsv, bool simulated, err *e)
 {
     study s = { .a = a, .p = p, .simulated = simulated, .G = a->rois, .C = a->rois + single_subjects * single_rois };
+    const char *name = simulated ? "simulated_noise" : "alice_surrogates";
     double started = clock_s(), cpu = clock_cpu_s();
+    size_t number[256], finished = 0;
+    int status = -1;
+    snprintf(s.kept, sizeof s.kept, "%.900s.%s", tsv, name);
+    snprintf(s.settings, sizeof s.settings, "# %zu data sets, %zu rotations, %zu single listeners x %zu regions", surrogates, rotations,
+             single_subjects, single_rois);
+    s.done = mem_new(surrogates, 1, e);
     for (int t = 0; t < TESTS; t++) {
-        s.p_value[t] = mem_new(surrogates, sizeof(double), e);
-        s.uniform[t] = mem_new(surrogates, sizeof(double), e);
+        s.beyond[t] = mem_new(surrogates, sizeof(double), e);
         s.score[t] = mem_new(surrogates, sizeof(double), e);
         s.null_mean[t] = mem_new(surrogates, sizeof(double), e);
-        if (!s.p_value[t] || !s.uniform[t] || !s.score[t] || !s.null_mean[t]) return -1;
+        if (!s.done || !s.beyond[t] || !s.score[t] || !s.null_mean[t]) goto done;
     }
-    for (size_t first = 0; first < surrogates; first += batch_size) {
-        size_t count = surrogates - first < batch_size ? surrogates - first : batch_size;
-        if (run_batch(&s, first, count, e)) return -1;
-        fprintf(stderr, "calibrate: %zu of %zu data sets, %.0f s, %.0f s of processor\n", first + count, surrogates, clock_s() - started,
-                clock_cpu_s() - cpu);
+    read_kept(&s);
+    for (;;) {
+        size_t count = 0;
+        finished = 0;
+        for (size_t i = 0; i < surrogates; i++) {
+            finished += s.done[i];
+            if (!s.done[i] && count < batch_size) number[count++] = i;
+        }
+        if (finished) fprintf(stderr, "calibrate: %s: %zu of %zu data sets, %.0f s, %.0f s of processor\n", name, finished, surrogates,
+                              clock_s() - started, clock_cpu_s() - cpu);
+        if (!count) break;
+        if (run_batch(&s, number, count, e)) goto done;
     }
-    report(&s, simulated ? "simulated_noise" : "alice_surrogates");
+    report(&s, name);
+    status = 0;
+done:
+    free(s.done);
     for (int t = 0; t < TESTS; t++) {
-        free(s.p_value[t]);
-        free(s.uniform[t]);
+        free(s.beyond[t]);
         free(s.score[t]);
         free(s.null_mean[t]);
     }
-    return 0;
+    return status;
 }
 
 /* ---- shortcuts that leak: their mean score on pure autocorrelated noise is not 0 ---- */
@@ -384,7 +435,7 @@ int main(int argc, char **argv)
     environment("CALIBRATE_BATCH", &batch_size);
     environment("CALIBRATE_SUBJECTS", &single_subjects);
     environment("CALIBRATE_ROIS", &single_rois);
-    if (rotations > 320 || single_subjects > 27 || single_rois > 6) return 2;
+    if (batch_size > 256 || rotations > 320 || single_subjects > 27 || single_rois > 6) return 2;
     blas_start();
     threads_start(0);
     if (rows_open(argv[2]) || listeners_read(&a, argv[1], taps, 2, &e)) goto done;
@@ -393,8 +444,8 @@ int main(int argc, char **argv)
     a.design.candidates = 3; /* the corners and equal weights */
     a.design.alphas = alphas;
     a.design.n_alphas = sizeof alphas / sizeof *alphas;
-    if (path_new(&p, &a.design, &e) || run_study(&a, &p, false, &e) || report_leaks(&a, &e)) goto done;
-    if (run_study(&a, &p, true, &e)) goto done;
+    if (path_new(&p, &a.design, &e) || report_leaks(&a, &e) || run_study(&a, &p, argv[2], false, &e)) goto done;
+    if (run_study(&a, &p, argv[2], true, &e)) goto done;
     status = rows_close();
 done:
     if (e.kind) fprintf(stderr, "calibrate: %s\n", err_text(&e));
