@@ -127,7 +127,7 @@ the_page_tells_the_network() {
         works topography --localizer l.h5 --activations a.h5 --stimuli s.h5 --permutations 19 --threshold 1 --least-size 3 --out t.h5 &&
         says "the layout is random (seed 1), not the model's" && says 'profiles of held-out items' || return 1
     works report --localizer l.h5 --topography t.h5 --title 'A <network>' --out page.html || return 1
-    for text in '<title>A &lt;network&gt;</title>' 'What the selected units respond to' 'What clusters respond to' 'Dice of halves' \
+    for text in '<title>A &lt;network&gt;</title>' 'What the selected units respond to' 'What clusters respond to' 'Dice, halves' \
         'The layout is not the model’s'; do
         grep -qF "$text" page.html || { echo "not on the page: $text"; return 1; }
     done
