@@ -29,8 +29,8 @@ if [ -f "$training_reference/inputs_check.json" ] &&
         fi
         [ "$training_steps" = 1200 ] || continue
         case $run in
-        topo_s1) ce=4.7798 spatial=.0189 moran=.689 near=.05 ;;
-        *) ce=4.8458 spatial=.497 moran=-.024 near=.06 ;;
+        topo_s1) ce=4.7798 spatial=.0189 moran=.689 near=.02 ;;
+        *) ce=4.8458 spatial=.497 moran=-.024 near=.03 ;;
         esac
         row "$run, step 1,200: held-out CE" "$training_command $run 1200" "$training_source" "$(said "$work/$run.txt" held_out_ce)" $ce .01
         row "$run, step 1,200: held-out spatial loss" "$training_command $run 1200" "$training_source" "$(said "$work/$run.txt" held_out_spatial)" $spatial .002
