@@ -11,6 +11,9 @@ EXTRACT   := --context window:512 --pool word --layers all
 BASELINE  := rate=results/demo/stimuli.h5:word_rate
 SERIES    := --drop-start 5 --highpass 128 --confounds motion --folds contiguous:6,gap=10
 ENCODE    := $(SERIES) --delays 2s,4s,6s,8s --candidates 20
+# intervals and p, for the mean over listeners; intervals for single ones (METHODS 5.6, 5.7)
+ENCODE.group  := --jackknife 30s --null circular:99 --null-sets trained
+ENCODE.single := --jackknife 30s
 CEILING   := $(SERIES)
 SIMULATE  := --signal .15 --baseline .05 --specific .05 --motion .05 --ar .4 --neuroids 4 --tr 2 \
              --highpass 128 --filter-blocks 6 --drop-start 5 --motion-removed

@@ -14,7 +14,7 @@ const char report_style[] =
     ".scroll{overflow-x:auto;margin:16px 0}table{border-collapse:collapse;font-size:14px;min-width:100%}\n"
     ".note{color:var(--soft);font-size:13px;max-width:70em;margin:0 0 16px}\n"
     "th,td{padding:5px 7px;border-bottom:1px solid var(--rule);text-align:left;white-space:nowrap}\n"
-    "td:last-child:not(.n){white-space:normal;min-width:8em}\n"
+    "td:last-child:not(.n){white-space:normal;min-width:12em}td.wide{white-space:normal;min-width:16em}\n"
     "th{font-weight:600;border-bottom:2px solid var(--rule)}th.n,td.n{text-align:right;font-variant-numeric:tabular-nums}\n"
     ".grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));gap:16px}\n"
     "figure{margin:0;padding:12px;background:var(--panel);border-radius:6px;min-width:0}svg{width:100%;height:auto;display:block}\n"

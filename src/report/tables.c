@@ -134,6 +134,56 @@ static void which_intervals(buffer *b, const report_view *v)
     buffer_text(b, said ? ".</p>\n" : " no interval was asked for.</p>\n");
 }
 
+static void p_cell(buffer *b, double p)
+{
+    if (isnan(p)) buffer_text(b, "<td class=\"n\">–</td>");
+    else buffer_printf(b, "<td class=\"n\">%.3g</td>", p);
+}
+
+static void other_line(buffer *b, const report_view *v, const char *target, const char *roi)
+{
+    const score_rows *r = v->r;
+    size_t row = finding_row(r, v->model, "nested", NULL, target, roi, "delta_r2");
+    if (row == SIZE_MAX || (isnan(r->bca_lo[row]) && isnan(r->p_max[row]) && isnan(r->p_t[row]) && isnan(r->q[row]))) return;
+    buffer_text(b, "<tr>");
+    html_cell(b, target_words(r, target));
+    html_cell(b, roi);
+    html_number(b, r->value[row], 4);
+    if (isnan(r->bca_lo[row])) buffer_text(b, "<td class=\"n\">–</td>");
+    else buffer_printf(b, "<td class=\"n\">%+.4f to %+.4f</td>", r->bca_lo[row], r->bca_hi[row]);
+    p_cell(b, r->p_max[row]);
+    p_cell(b, r->q[row]);
+    p_cell(b, r->p_t[row]);
+    p_cell(b, r->p_flip[row]);
+    buffer_text(b, "</tr>\n");
+}
+
+/* What stands beside the strict interval and p. */
+static int other_tests(buffer *b, const report_view *v, err *e)
+{
+    buffer lines = { 0 };
+    int status = 0;
+    for (size_t t = 0; t < 2 && !status; t++) {
+        const char **rois = NULL;
+        size_t n;
+        status = figure_rois(&rois, &n, v, targets[t], e);
+        for (size_t i = 0; i < n && !status; i++) other_line(&lines, v, targets[t], rois[i]);
+        free(rois);
+    }
+    if (lines.size && !status) {
+        html_fold_begin(b, "Other intervals and tests of ΔR²");
+        html_table_begin(b, "target|region|#ΔR²|#bootstrap (BCa), 95 %|#p, maximum over regions|#q over regions|#p of t|#p of sign flips");
+        buffer_add(b, lines.at, lines.size);
+        html_table_end(b);
+        buffer_text(b, "<p class=\"note\">Bootstrap: subjects and blocks drawn, the same blocks for all, without fitting again, so it leaves out what "
+                       "training adds. Maximum and q (Benjamini and Hochberg): within the regions of one target. t and sign flips over subjects test "
+                       "whether the mean is 0 for this stimulus, not whether the model is unrelated to the responses.</p>\n");
+        html_fold_end(b);
+    }
+    free(lines.at);
+    return status;
+}
+
 int part_summary(buffer *b, const report_view *v, err *e)
 {
     html_table_begin(b, "features|target|region|#r|#R²|#ceiling of r|#normalised|#ΔR²|#from – to|#p");
@@ -148,7 +198,7 @@ int part_summary(buffer *b, const report_view *v, err *e)
     for (size_t i = 0; i < 2; i++)
         if (by_region(b, v, targets[i], e)) return -1;
     by_subject(b, v);
-    return 0;
+    return other_tests(b, v, e);
 }
 
 /* ---- layers ---- */

@@ -63,7 +63,7 @@ static estimate score_of(const score_rows *r, size_t row)
 
 static void line(buffer *b, const char *what, double truth, const estimate *x)
 {
-    buffer_printf(b, "<tr><td>%s</td><td class=\"n\">%.4f</td><td class=\"n\">%.4f</td>", what, truth, x->value);
+    buffer_printf(b, "<tr><td class=\"wide\">%s</td><td class=\"n\">%.4f</td><td class=\"n\">%.4f</td>", what, truth, x->value);
     if (isnan(x->lo)) buffer_text(b, "<td class=\"n\">–</td><td></td><td></td></tr>\n");
     else {
         buffer_printf(b, "<td class=\"n\">%.4f to %.4f</td><td>%s</td><td>", x->lo, x->hi,
