@@ -34,7 +34,7 @@ static plot_scale scale_of(const dot_row *row, size_t n)
 
 static void hover_text(char *room, size_t size, const dot_row *row, const dot_mark *m)
 {
-    snprintf(room, size, "%s, %s: %.4f", row->name, m->name, m->value);
+    snprintf(room, size, "%s, %s: %.4f", row->name, m->name, html_rounded(m->value, 4));
     size_t used = strlen(room);
     if (!isnan(m->lo) && !isnan(m->hi))
         snprintf(room + used, size - used, " [%.4f, %.4f]%s%s", m->lo, m->hi, m->interval ? ", " : "", m->interval ? m->interval : "");

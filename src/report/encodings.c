@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broca/activations.h"
+
 static int keep_text(char **out, store *s, const char *object, const char *name, arena *a, err *e)
 {
     char *text = NULL;
@@ -61,6 +63,18 @@ static int read_part(encoded_part *p, store *s, const char *name, const encoding
     return status;
 }
 
+/* Baseline, then models by name, layers in the network's order. */
+static int by_layer(const void *a, const void *b)
+{
+    const encoded_part *x = a, *y = b;
+    const char *cx = strchr(x->name, ':'), *cy = strchr(y->name, ':');
+    size_t nx = cx ? (size_t)(cx - x->name) : strlen(x->name), ny = cy ? (size_t)(cy - y->name) : strlen(y->name);
+    int order = strncmp(x->name, y->name, nx < ny ? nx : ny);
+    if (!order) order = (nx > ny) - (nx < ny);
+    if (!order && cx && cy) order = tap_compare(cx + 1, cy + 1);
+    return order ? order : strcmp(x->name, y->name);
+}
+
 static int read_parts(encoding_view *v, store *s, arena *a, err *e)
 {
     char **names = NULL;
@@ -70,6 +84,7 @@ static int read_parts(encoding_view *v, store *s, arena *a, err *e)
     if (!(v->parts = arena_get(a, (n + 1) * sizeof *v->parts, e))) goto done;
     for (size_t i = 0; i < n; i++)
         if (read_part(&v->parts[v->n_parts++], s, names[i], v, a, e)) goto done;
+    qsort(v->parts, v->n_parts, sizeof *v->parts, by_layer);
     status = 0;
 done:
     free(names);

@@ -36,7 +36,7 @@ static void draw(buffer *b, const score_rows *r, size_t row, const double *null,
     double x = plot_x(&p, observed);
     bool right = x > (p.left + p.right) / 2;
     plot_line(&p, "observed", x, p.top, x, p.bottom);
-    plot_text(&p, "name s1", right ? x - 6 : x + 6, p.top + 12, right ? "end" : "start", "observed %+.4f", observed);
+    plot_text(&p, "name s1", right ? x - 6 : x + 6, p.top + 12, right ? "end" : "start", fabs(observed) < 5e-5 ? "observed %.4f" : "observed %+.4f", html_rounded(observed, 4));
     plot_end(&p);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "figures.h"
+#include "html.h"
 
 enum { SIGNED = 32 };
 
@@ -24,7 +25,7 @@ size_t finding_row(const score_rows *r, const char *model, const char *layer, co
 /* +0.0123; what rounds to 0 has no sign. */
 static const char *signed_text(double v, char *room)
 {
-    snprintf(room, SIGNED, fabs(v) < 5e-5 ? "%.4f" : "%+.4f", fabs(v) < 5e-5 ? 0.0 : v);
+    snprintf(room, SIGNED, fabs(v) < 5e-5 ? "%.4f" : "%+.4f", html_rounded(v, 4));
     return room;
 }
 

@@ -30,10 +30,15 @@ void html_text(buffer *b, const char *text)
     }
 }
 
+double html_rounded(double v, int digits)
+{
+    return fabs(v) < .5 * pow(10, -digits) ? 0 : v;
+}
+
 void html_number(buffer *b, double v, int digits)
 {
     if (isnan(v)) buffer_text(b, "<td class=\"n\">–</td>");
-    else buffer_printf(b, "<td class=\"n\">%.*f</td>", digits, v);
+    else buffer_printf(b, "<td class=\"n\">%.*f</td>", digits, html_rounded(v, digits));
 }
 
 void html_cell(buffer *b, const char *text)

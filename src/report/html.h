@@ -9,6 +9,8 @@
 void page_head(buffer *b, const char *title);
 /* Text with & < > " escaped. */
 void html_text(buffer *b, const char *text);
+/* What rounds to 0 has no sign. */
+double html_rounded(double v, int digits);
 /* A table cell: a number with so many digits after the point (– for NaN), or a text. */
 void html_number(buffer *b, double v, int digits);
 void html_cell(buffer *b, const char *text);
