@@ -28,7 +28,7 @@ static const option options[] = {
     { "group", OPT_ENUM, AT(group), "given", "given similar", true,
       "table of stimuli: groups as given, or items with the same bag of words but one in one group" },
     { "frequencies", OPT_TEXT, AT(frequencies), NULL, "TABLE", false,
-      "stimuli: counts of words (columns word, count) for the column log_frequency of items" },
+      "stimuli: counts of words (columns word, count) for log_frequency of items and word_log_frequency of timed words" },
     { "subject", OPT_TEXT, AT(subject), "s1", "NAME", true, "responses: whose columns without SUBJECT:, whose images" },
     { "radius", OPT_COUNT, AT(radius_mm), "6", "MM", true, "alice: spheres of 6 or 10 mm" },
     { "tr", OPT_REAL, AT(tr_s), "0", "S", true, "repetition time of responses, seconds; 0: as a header of images says, else items without time" },

@@ -28,6 +28,7 @@ typedef struct {
     int32_t *word_item;      /* [words] index of the item */
     char **word_text;        /* [words] */
     double *word_onset, *word_offset; /* [words] seconds on the clock of the responses; NaN unknown */
+    double *word_log_frequency; /* [words] or NULL: stimuli_add_frequency */
     int32_t *word_begin, *word_end;   /* [words] byte span in the item's text */
     arena *memory;           /* owns every text and array */
 } stimuli;
@@ -60,9 +61,10 @@ int stimuli_from_textgrid(stimuli **out, const char *path, const char *id, err *
  * Texts in lower case, conditions S and N, a further column `set`. */
 int stimuli_from_langloc(stimuli **out, const char *folder, err *e);
 
-/* Built-in features of words (METHODS 3.10), one value a word: "word_rate" (1), "word_letters". out [words]. */
+/* Built-in features of words (METHODS 3.10), one value a word: "word_rate" (1), "word_letters", "word_log_frequency" (where a table
+ * gave it). out [words]. */
 int stimuli_word_feature(const stimuli *x, const char *name, float *out, err *e);
-/* Adds the column log_frequency: mean over an item's words of ln((count + 1)/(all counts + all types)), from a table with columns
+/* Adds the column log_frequency of items and, where they are timed, of words: mean over the words of ln((count + 1)/(all counts + all types)), from a table with columns
  * word and count (or these two without a header; packed by gzip or not). *unknown of *words are not in it. */
 int stimuli_add_frequency(stimuli *x, const char *path, size_t *unknown, size_t *words, err *e);
 /* Built-in features of items (METHODS 3.10): "item_words", "item_characters", "item_word_length" (characters a word),

@@ -192,20 +192,34 @@ static void add_null(buffer *b, const score_rows *r, size_t row)
     buffer_text(b, ".");
 }
 
-static bool sees_nothing(const score_rows *r, size_t row)
+/* What interval and p say together. The null asks whether the model is related to these responses at all, the interval how the
+ * score would fare with new subjects and stimuli: they may differ, and then both are said. */
+typedef enum { NOT_ASKED, NOTHING, HERE_ONLY, SOMETHING } verdict;
+
+static verdict verdict_of(const score_rows *r, size_t row)
 {
-    return !(r->value[row] > 0) || (!isnan(r->lo[row]) && r->lo[row] <= 0) || (!isnan(r->p[row]) && r->p[row] >= .05);
+    bool interval = !isnan(r->lo[row]), p = !isnan(r->p[row]);
+    if (!(r->value[row] > 0)) return NOTHING;
+    if (!interval && !p) return NOT_ASKED;
+    if (p && r->p[row] >= .05) return NOTHING;
+    if (interval && r->lo[row] <= 0) return p ? HERE_ONLY : NOTHING;
+    return SOMETHING;
 }
 
 static void first_sentence(buffer *b, const score_rows *r, const char *model, const char *target, const char *roi, size_t row)
 {
     char name[300], baseline[300] = "", delta[SIGNED];
-    bool unknown = isnan(r->lo[row]) && isnan(r->p[row]) && r->value[row] > 0;
+    static const char *const says[] = {
+        [NOT_ASKED] = "%s reads more than the baseline%s: ΔR² = %s",
+        [NOTHING] = "%s adds nothing beyond the baseline%s that can be seen here: ΔR² = %s",
+        [HERE_ONLY] = "%s adds something beyond the baseline%s in these data, but the interval includes 0: ΔR² = %s",
+        [SOMETHING] = "%s adds something beyond the baseline%s: ΔR² = %s",
+    };
     snprintf(name, sizeof name, str_same(model, "trained") ? "The %.200s model" : "The model %.200s", model);
     if (r->baseline && *r->baseline[row]) snprintf(baseline, sizeof baseline, " (%.250s)", r->baseline[row]);
-    buffer_printf(b, unknown                ? "%s reads more than the baseline%s: ΔR² = %s"
-                     : sees_nothing(r, row) ? "%s adds nothing beyond the baseline%s that can be seen here: ΔR² = %s"
-                                            : "%s adds something beyond the baseline%s: ΔR² = %s", name, baseline, signed_text(r->value[row], delta));
+    verdict v = verdict_of(r, row);
+    buffer_printf(b, v == NOT_ASKED ? says[NOT_ASKED] : v == NOTHING ? says[NOTHING] : v == HERE_ONLY ? says[HERE_ONLY] : says[SOMETHING], name,
+                  baseline, signed_text(r->value[row], delta));
     add_certainty(b, r, row);
     buffer_text(b, ", ");
     add_target(b, r, target, roi);
@@ -220,7 +234,10 @@ static void later_sentence(buffer *b, const score_rows *r, const char *target, c
     add_target(b, r, target, roi);
     buffer_printf(b, ": ΔR² = %s", signed_text(r->value[row], delta));
     add_certainty(b, r, row);
-    buffer_text(b, sees_nothing(r, row) ? ": nothing beyond the baseline that can be seen." : ".");
+    verdict v = verdict_of(r, row);
+    buffer_text(b, v == NOTHING     ? ": nothing beyond the baseline that can be seen."
+                   : v == HERE_ONLY ? ": something in these data, but the interval includes 0."
+                                    : ".");
     add_missing(b, r, row);
 }
 

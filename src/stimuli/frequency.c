@@ -94,32 +94,48 @@ static int add_column(stimuli *x, char **value, err *e)
     return more[x->n_extra++].name ? 0 : -1;
 }
 
+/* Mean over the words of a text (of a label such as "she'd" one, of "daisy chain" two). */
+static int mean_of(double *mean, const lexicon *l, const char *text, size_t *unknown, size_t *words, err *e)
+{
+    char **bag = NULL, *copy = NULL;
+    size_t m = 0;
+    double sum = 0;
+    int status = stimuli_bag(&bag, &m, &copy, text, e);
+    for (size_t k = 0; k < m && !status; k++) sum += log_share(l, bag[k], unknown);
+    *words += m;
+    *mean = m ? sum / (double)m : log(1 / l->total);
+    free(bag);
+    free(copy);
+    return status;
+}
+
+static int of_words(stimuli *x, const lexicon *l, err *e)
+{
+    size_t unknown = 0, words = 0;
+    if (!x->words) return 0;
+    if (!(x->word_log_frequency = arena_get(x->memory, x->words * sizeof *x->word_log_frequency, e))) return -1;
+    for (size_t i = 0; i < x->words; i++)
+        if (mean_of(&x->word_log_frequency[i], l, x->word_text[i], &unknown, &words, e)) return -1;
+    return 0;
+}
+
 int stimuli_add_frequency(stimuli *x, const char *path, size_t *unknown, size_t *words, err *e)
 {
     lexicon l = { 0 };
-    char **bag = NULL, *copy = NULL, text[40];
+    char text[40];
     int status = -1;
     *unknown = *words = 0;
     char **value = arena_get(x->memory, (x->n + 1) * sizeof *value, e);
     if (!value || lexicon_read(&l, path, e)) goto done;
     for (size_t i = 0; i < x->n; i++) {
-        size_t m;
-        double sum = 0;
-        if (stimuli_bag(&bag, &m, &copy, x->text[i], e)) goto done;
-        for (size_t k = 0; k < m; k++) sum += log_share(&l, bag[k], unknown);
-        *words += m;
-        snprintf(text, sizeof text, "%.9g", m ? sum / (double)m : log(1 / l.total));
+        double mean;
+        if (mean_of(&mean, &l, x->text[i], unknown, words, e)) goto done;
+        snprintf(text, sizeof text, "%.9g", mean);
         if (!(value[i] = arena_text(x->memory, text, strlen(text), e))) goto done;
-        free(bag);
-        free(copy);
-        bag = NULL;
-        copy = NULL;
     }
-    status = add_column(x, value, e);
+    status = add_column(x, value, e) || of_words(x, &l, e) ? -1 : 0;
 done:
     if (status) err_while(e, "reading word frequencies from %s", path);
-    free(bag);
-    free(copy);
     free(l.at);
     arena_free(l.memory);
     return status;

@@ -82,6 +82,7 @@ static int read_words(store *s, stimuli *x, err *e)
     size_t n = x->words = shape.dims[0];
     if (store_column_i4(s, "word/item", n, a, &x->word_item, e) || store_column_text(s, "word/text", n, a, &x->word_text, e) ||
         store_column_f8(s, "word/onset", n, a, &x->word_onset, e) || store_column_f8(s, "word/offset", n, a, &x->word_offset, e) ||
+        store_column_f8(s, "word/log_frequency", n, a, &x->word_log_frequency, e) ||
         store_column_i4(s, "word/begin", n, a, &x->word_begin, e) || store_column_i4(s, "word/end", n, a, &x->word_end, e))
         return -1;
     if (!x->word_text || !x->word_onset || !x->word_offset || !x->word_begin || !x->word_end)
@@ -136,6 +137,7 @@ int stimuli_put(store *s, const stimuli *x, err *e)
     if (!m) return 0;
     if (store_put_i4(s, "word/item", x->word_item, m, e) || store_put_text(s, "word/text", x->word_text, m, e) ||
         store_put_f8(s, "word/onset", x->word_onset, m, e) || store_put_f8(s, "word/offset", x->word_offset, m, e) ||
+        (x->word_log_frequency && store_put_f8(s, "word/log_frequency", x->word_log_frequency, m, e)) ||
         store_put_i4(s, "word/begin", x->word_begin, m, e) || store_put_i4(s, "word/end", x->word_end, m, e))
         return -1;
     return 0;

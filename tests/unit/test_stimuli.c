@@ -307,6 +307,32 @@ static void frequencies_are_mean_logs_and_unknown_words_count_as_never_seen(void
     stimuli_free(x);
 }
 
+static void words_of_a_story_have_frequencies_that_come_back_from_a_file(void **state)
+{
+    (void)state;
+    stimuli *x = NULL, *y = NULL;
+    store *s = NULL;
+    float out[2];
+    size_t unknown, words;
+    err e = { 0 };
+    const char *path = test_write("timed.tsv", "word\tonset\toffset\nThe\t1\t1.2\ncat\t1.2\t1.5\n");
+    assert_int_equal(stimuli_from_words(&x, path, "story", &e), 0);
+    assert_int_equal(stimuli_word_feature(x, "word_log_frequency", out, &e), -1);
+    assert_non_null(strstr(err_text(&e), "hold no word frequencies"));
+    err_clear(&e);
+    assert_int_equal(stimuli_add_frequency(x, test_write("counts2.tsv", "the\t9\ncat\t1\n"), &unknown, &words, &e), 0);
+    char file[512];
+    snprintf(file, sizeof file, "%s", test_path("timed.h5"));
+    assert_int_equal(store_create(&s, file, "stimuli", NULL, &e), 0);
+    assert_int_equal(stimuli_put(s, x, &e), 0);
+    assert_int_equal(store_commit(s, &e), 0);
+    assert_int_equal(stimuli_read(&y, file, &e), 0);
+    assert_int_equal(stimuli_word_feature(y, "word_log_frequency", out, &e), 0);
+    assert_true(fabs((double)out[0] - log(10.0 / 12)) < 1e-6 && fabs((double)out[1] - log(2.0 / 12)) < 1e-6);
+    stimuli_free(x);
+    stimuli_free(y);
+}
+
 static void a_table_of_numbers_becomes_features_of_items(void **state)
 {
     (void)state;
@@ -342,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_users_headers_are_given_our_names),
         cmocka_unit_test(item_features_count_words_characters_and_places),
         cmocka_unit_test(frequencies_are_mean_logs_and_unknown_words_count_as_never_seen),
+        cmocka_unit_test(words_of_a_story_have_frequencies_that_come_back_from_a_file),
         cmocka_unit_test(a_table_of_numbers_becomes_features_of_items),
         cmocka_unit_test(word_features_count_words_and_letters),
     };
