@@ -165,7 +165,7 @@ static void add_target(buffer *b, const score_rows *r, const char *target, const
     size_t rois = count_rois(r, target), subjects;
     const char *one = only_subject(r, &subjects);
     if (str_same(target, "group")) buffer_text(b, "the mean over subjects");
-    else if (one) buffer_text(b, one);
+    else if (one) buffer_printf(b, "“%s”", one);
     else buffer_printf(b, "%zu single subjects", subjects);
     if (str_same(roi, "average")) buffer_printf(b, ", average of %zu region%s", rois, rois == 1 ? "" : "s");
     else buffer_printf(b, ", region %s", roi);

@@ -133,7 +133,7 @@ items() {
 items_have_no_volumes_and_the_only_subject_has_its_name() {
     first=$(sed -n 's/.*<p class="finding">\([^<]*\)<.*/\1/p' items.html | head -1)
     echo "$first"
-    case $first in *'mean of 9, region A'*) ;; *) return 1 ;; esac
+    case $first in *'“mean of 9”, region A'*) ;; *) return 1 ;; esac
     ! grep -q 'Every subject' items.html && holds items.html 'A row is an item.' && holds items.html 'signal and noise variance'
 }
 a_replicate_mode_stands_beside_with_what_differs() {
