@@ -165,6 +165,7 @@ demo: all
 	@BIN=$(BIN) pipeline/demo
 localizer: all
 	@pipeline/fetch topolm-small-pytorch tinystories-656k
+	@pipeline/fetch nifti_words_contrast parcels || echo "localizer: without nifti_words_contrast there are no brains on the page"
 	@pipeline/fetch langloc || echo "localizer: without the published stimuli"
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
 # SIZE=committed, mini or full; without alice2016 the page has training and sheets only

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* broca-export: any product as TSV or npy, so that every result opens in Python, R, Octave or a spreadsheet. */
+/* broca-export: any product as TSV or npy, so that every result opens in Python, R, Octave or a spreadsheet; maps of voxels as NIfTI. */
 #include <math.h>
 
 #include "foreign.h"
+#include "nifti.h"
 #include "npy.h"
 #include "stage.h"
 
@@ -14,14 +15,14 @@ typedef struct {
 #define AT(field) offsetof(export_options, field)
 static const option options[] = {
     { "dataset", OPT_TEXT, AT(dataset), NULL, "NAME", false, "one dataset, as broca inspect names it; without: all of them" },
-    { "to", OPT_ENUM, AT(to), NULL, "tsv npy", false, "format; without: by the end of --out, else tsv" },
+    { "to", OPT_ENUM, AT(to), NULL, "tsv npy nifti", false, "format; without: by the end of --out, else tsv" },
     { "out", OPT_TEXT, AT(common.out), NULL, "FILE|DIR", false, "file for one dataset, folder for all of them" },
     { "quiet", OPT_FLAG, AT(common.quiet), NULL, NULL, false, "errors only" },
     { "json", OPT_FLAG, AT(common.json), NULL, NULL, false, "one JSON object a line on stdout" },
     { 0 }
 };
 static const option_help help = {
-    "export", "datasets of any product as TSV or npy", "FILE",
+    "export", "datasets of any product as TSV or npy, maps of voxels as NIfTI", "FILE",
     "All of them: columns of one group that are equally long share GROUP.tsv; any other dataset has a file\n"
     "of its own; attributes are in attributes.tsv. In a TSV a matrix has the ids of its items or\n"
     "presentations in front and, over neuroids, SUBJECT:ROI as column names, which broca import reads.\n"
@@ -465,10 +466,17 @@ static int export_file(const char *path, const export_options *o, stage *s)
     size_t files = 1;
     int status = -1;
     bool npy = o->to ? str_same(o->to, "npy") : str_ends(o->common.out, ".npy");
+    bool nifti = o->to ? str_same(o->to, "nifti") : str_ends(o->common.out, ".nii") || str_ends(o->common.out, ".nii.gz");
     if (store_open(&file, path, NULL, &s->err) || foreign_walk(&l, file, "/", 0, &s->err)) goto done;
+    if (nifti && !o->dataset) {
+        err_set(&s->err, ERR_USAGE, "--to nifti writes one --dataset");
+        goto done;
+    }
     if (o->dataset) {
         const foreign_dataset *d = find_dataset(file, &l, o->dataset, &s->err);
-        if (!d || write_one(o->common.out, file, d, npy, &s->err)) goto done;
+        if (d && nifti) {
+            if (write_nifti(o->common.out, file, d->name, &d->shape, &s->err)) goto done;
+        } else if (!d || write_one(o->common.out, file, d, npy, &s->err)) goto done;
     } else if (export_all(file, &l, o->common.out, npy, &files, &s->err)) {
         goto done;
     }

@@ -59,7 +59,13 @@ endef
 $(foreach m,$(PAIR),$(foreach c,$(WORDS),$(eval $(call word_contrast,$(m),$(c)))))
 word_sheets = $(foreach c,$(WORDS),$(foreach m,$(PAIR),$(R)/$(m).$(call contrast,$(c)).sheet.h5))
 
-$(R)/report.html: $(networks) $(sheets) $(R)/words.html $(BIN)/broca-report
-	$(BIN)/broca-report $(network_options) --title "The language network of models, and their sheets" --out $@
+# brains beside, where their maps can be had
+BRAINS := $(if $(and $(wildcard fmri/nifti_words_contrast/Words_1.nii.gz),$(wildcard stimuli/obtained/parcels/fROI20_HE197.nii.gz)),\
+            results/brain/words_in_language.h5 results/brain/words_in_demand.h5)
+results/brain/%.h5: $(BIN)/broca-import $(BIN)/broca-group
+	$(MAKE) --no-print-directory -f pipeline/experiments/brain.mk BIN=$(BIN) $@
+
+$(R)/report.html: $(networks) $(sheets) $(R)/words.html $(BRAINS) $(BIN)/broca-report
+	$(BIN)/broca-report $(network_options) $(BRAINS:%=--maps %) --title "The language network of models, and their sheets" --out $@
 $(R)/words.html: $(word_sheets) $(BIN)/broca-report
 	$(BIN)/broca-report $(word_sheets:%.sheet.h5=--localizer %.units.h5) $(word_sheets:%=--topography %) --title "Word contrasts on sheets" --out $@

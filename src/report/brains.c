@@ -129,7 +129,7 @@ done:
 static void parcel_table(buffer *b, const brain_file *f)
 {
     html_table_begin(b, "parcel|#voxels|#mean t|#mean effect|#95 % from|#to|#p over subjects");
-    for (size_t k = 0; k < f->parcels_n; k++) {
+    for (size_t k = 0; k < f->parcels_n - (f->parcels_n == 2); k++) { /* one parcel is all of them */
         buffer_text(b, "<tr>");
         html_cell(b, k + 1 == f->parcels_n ? "all parcels" : f->parcel[k]);
         html_number(b, f->parcel_voxels[k], 0);
@@ -141,9 +141,9 @@ static void parcel_table(buffer *b, const brain_file *f)
         buffer_text(b, "</tr>\n");
     }
     html_table_end(b);
-    buffer_printf(b, "<p class=\"note\">Mean t: average of the voxels’ t. Effect: each subject’s mean over the parcel’s voxels; interval and p over subjects, "
-                     "p of one parcel uncorrected for the %zu that are listed.</p>\n",
-                  f->parcels_n - 1);
+    buffer_text(b, "<p class=\"note\">Mean t: average of the voxels’ t. Effect: each subject’s mean over the parcel’s voxels; interval and p over subjects");
+    if (f->parcels_n > 2) buffer_printf(b, ", p of one parcel uncorrected for the %zu that are listed", f->parcels_n - 1);
+    buffer_text(b, ".</p>\n");
 }
 
 static void region_table(buffer *b, const brain_file *f)
@@ -260,7 +260,7 @@ static int topography_table(buffer *b, const char *const *paths, size_t n, err *
     if (!f) return -1;
     for (size_t i = 0; i < n; i++)
         if (read_map_file(&f[i], paths[i], e)) goto done;
-    html_table_begin(b, "map|#Moran’s I|#p of permuted places|#least t|#largest t|#clusters kept");
+    html_table_begin(b, "map|#Moran’s I|#p of permuted places|#least t|#largest t|#clusters kept, t &gt; 0");
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < f[i].n; k++) {
             buffer_text(b, "<tr>");

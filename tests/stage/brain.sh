@@ -109,6 +109,14 @@ slices_are_drawn() {
     grep -q '<circle' page.html && grep -q 'stroke="#00795a"' page.html && grep -q 'z = ' page.html && grep -q 'all parcels' page.html || return 1
     refused 'do not lie on a grid of voxels' report --maps glm.h5
 }
+a_map_written_as_an_image_reads_back() {
+    works export group.h5 --dataset /tap/group/t --out t.nii.gz &&
+        works topography --map t.nii.gz --weights voxels:26 --permutations 9 --threshold 4 --out again.h5 || return 1
+    # float32 on the way
+    awk -v a="$(values group.sheet.h5 table/I)" -v b="$(values again.h5 table/I)" 'BEGIN { d = a - b; exit !(a != "" && d < 1e-5 && d > -1e-5) }' || return 1
+    refused 'has no value a voxel' export group.h5 --dataset /parcel/mean_t --to nifti || return 1
+    refused 'which voxels' export glm.h5 --dataset /tap/S-non-words/t --to nifti
+}
 brains_that_do_not_fit_are_refused() {
     works import --from nifti --as responses "$data/nifti_words_contrast/Words_1.nii.gz" --out one.h5 || return 1
     refused 'a t over subjects of 1 subject' group --responses one.h5 || return 1
@@ -122,8 +130,8 @@ brains_that_do_not_fit_are_refused() {
 }
 if [ -d "$bids" ]; then check a_run_with_mask_and_confounds_becomes_a_map
 else skip 'no ../shared/data/formats (BROCA_SHARED names another place)' a_run_with_mask_and_confounds_becomes_a_map; fi
-if [ -d "$data/nifti_words_contrast" ] && [ -d "$data/parcels" ] && [ -d "$data/formats" ]; then check subjects_maps_become_a_group slices_are_drawn brains_that_do_not_fit_are_refused
-else skip 'no ../shared/data/nifti_words_contrast, parcels, formats' subjects_maps_become_a_group slices_are_drawn brains_that_do_not_fit_are_refused; fi
+if [ -d "$data/nifti_words_contrast" ] && [ -d "$data/parcels" ] && [ -d "$data/formats" ]; then check subjects_maps_become_a_group slices_are_drawn a_map_written_as_an_image_reads_back brains_that_do_not_fit_are_refused
+else skip 'no ../shared/data/nifti_words_contrast, parcels, formats' subjects_maps_become_a_group slices_are_drawn a_map_written_as_an_image_reads_back brains_that_do_not_fit_are_refused; fi
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
