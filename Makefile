@@ -193,7 +193,7 @@ install: all
 	install -m 644 $(BUILD)/libbroca.a $(DESTDIR)$(PREFIX)/lib
 	install -m 644 include/broca/*.h $(DESTDIR)$(PREFIX)/include/broca
 	cp -r stimuli/langloc-broca stimuli/simulated-story $(DESTDIR)$(PREFIX)/share/broca/stimuli
-	install -m 644 pipeline/rules.mk pipeline/sheets.mk pipeline/data.tsv $(DESTDIR)$(PREFIX)/share/broca/pipeline
+	install -m 644 pipeline/rules.mk pipeline/data.tsv $(DESTDIR)$(PREFIX)/share/broca/pipeline
 	install -m 755 pipeline/fetch $(DESTDIR)$(PREFIX)/share/broca/pipeline
 	install -m 644 pipeline/experiments/*.mk pipeline/experiments/*.tsv $(DESTDIR)$(PREFIX)/share/broca/pipeline/experiments
 

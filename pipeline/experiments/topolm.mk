@@ -19,6 +19,7 @@ TEXTS := stimuli/obtained/eltec-eng
 CORPUS       := --train-bpe 4096 --validation .05 --seed 1
 arch.full    := topolm,layers=4,width=196,heads=4,context=128,sheet=14x14
 plan.full    := steps=7400,windows=16,warmup=200,peak=1e-3,floor=1e-4
+arch.sweep   := $(arch.full)
 arch.mini    := topolm,layers=2,width=100,heads=4,context=128,sheet=10x10
 plan.mini    := steps=300,windows=16,warmup=50,peak=1e-3,floor=1e-4
 plan.sweep   := steps=200,windows=16,warmup=50,peak=1e-3,floor=1e-4
@@ -31,9 +32,20 @@ folder.committed.control := models/topolm-small-control
 folder.topolm  := $(or $(folder.$(SIZE).topolm),$(R)/topolm-small)
 folder.control := $(or $(folder.$(SIZE).control),$(R)/topolm-small-control)
 
-# sentences - nonwords as they are, and with token counts matched; nouns - verbs
-CONTRASTS := localizer matched nounverb
-TAPS      := $(if $(filter mini,$(SIZE)),h.0-1.attn$(comma)h.0-1.mlp,h.0-3.attn$(comma)h.0-3.mlp)
+# maps: sentences - nonwords as they are, the same with token counts matched, nouns - verbs; of both models
+CONTRASTS     := localizer matched nounverb
+TAPS          := $(if $(filter mini,$(SIZE)),h.0-1.attn$(comma)h.0-1.mlp,h.0-3.attn$(comma)h.0-3.mlp)
+ITEMS         := langloc
+MORE_ITEMS    := wordlists
+source.langloc   := stimuli/langloc-broca/stimuli.tsv
+source.wordlists := stimuli/wordlists-broca/stimuli.tsv
+items.langloc    := --from table $(source.langloc)
+items.wordlists  := --from table $(source.wordlists)
+options.localizer := --contrast S-N --match none --split-half
+options.matched   := --contrast S-N --match tokens --split-half
+options.nounverb  := --condition class --contrast noun-verb --match none --split-half
+NETWORK_EXTRACT    := --pool mean --special no --layers $(TAPS)
+NETWORK_TOPOGRAPHY := --smooth 2 --permutations 999
 
 .SECONDARY:
 .SUFFIXES:
@@ -60,14 +72,30 @@ ifneq ($(SIZE),committed)
 $(foreach m,$(PAIR),$(eval $(call train,$(folder.$(m)),$(alpha.$(m)),$(SIZE))))
 endif
 
-# ---- sheets ----
+# ---- maps on sheets ----
 
-include pipeline/sheets.mk
+# $(call map,NAME,FOLDER,CONTRAST)
+define map
+NETWORKS += $(1)
+folder.$(1) := --model $(2)
+localize.$(1) := $(options.$(3))
+set.$(1) := $(if $(filter nounverb,$(3)),wordlists)
+$(R)/$(1).activations.h5: $(2)/model.safetensors
+endef
+ifneq ($(filter sweep,$(MAKECMDGOALS)),)
+$(foreach a,$(ALPHAS),$(eval $(call train,$(R)/sweep/$(a),$(a),sweep)))
+$(foreach a,$(ALPHAS),$(eval $(call map,sweep.$(a),$(R)/sweep/$(a),localizer)))
+else
+$(foreach c,$(CONTRASTS),$(foreach m,$(PAIR),$(eval $(call map,$(c).$(m),$(folder.$(m)),$(c)))))
+endif
+SHEETS := $(NETWORKS)
+include pipeline/network.mk
+
 logs   := $(foreach m,$(PAIR),$(folder.$(m))/train_log.tsv)
 ALPHA  := $(wildcard models/topolm-small/alpha.tsv)
-PARTS   = $(sheets:%=--topography %) $(foreach m,$(PAIR),--training $(m)=$(folder.$(m))/train_log.tsv) $(if $(ALPHA),--sweep $(ALPHA))
+PARTS   = $(network_options) $(foreach m,$(PAIR),--training $(m)=$(folder.$(m))/train_log.tsv) $(if $(ALPHA),--sweep $(ALPHA))
 $(logs): %/train_log.tsv: | %/model.safetensors
-$(R)/report.html: $(sheets) $(logs) $(ALPHA)
+$(R)/report.html: $(networks) $(sheets) $(logs) $(ALPHA)
 
 # ---- both models on the same brains, where the data are (as alice.mk says) ----
 
@@ -75,7 +103,7 @@ ALICE := $(wildcard fmri/alice2016/alice_data_shared)
 ifdef ALICE
 STIMULI   := --from alice fmri/alice2016
 RESPONSES := --from alice --radius 6 fmri/alice2016
-EXTRACT   := --context window:128 --pool word --layers all
+EXTRACT   := --context window:128 --pool word --layers h.0-3
 UNTRAINED := --untrained --model $(folder.topolm)
 SEEDS     := 1 2 3
 BASELINE  := rate=$(R)/stimuli.h5:word_rate sndpwr=$(R)/predictors.h5:sndpwr
@@ -101,21 +129,11 @@ $(R)/report.html: $(BIN)/broca-report
 endif
 # ---- the sweep over alpha: short runs, loss against topography ----
 
-define sweep_run
-$(call train,$(R)/sweep/$(1),$(1),sweep)
-$(call activations,$(R)/sweep/$(1).langloc.h5,$(R)/sweep/$(1),langloc)
-$(call sheet,$(R)/sweep/$(1),$(R)/sweep/$(1).langloc.h5,localizer)
-endef
-arch.sweep := $(arch.full)
-ifneq ($(filter sweep,$(MAKECMDGOALS)),)
-$(foreach a,$(ALPHAS),$(eval $(call sweep_run,$(a))))
-endif
-
 # alpha, steps, losses on held-out text at the end, unsmoothed queen I over the sheets of the localizer's t map
-sweep: $(ALPHAS:%=$(R)/sweep/%.sheet.h5) | $(BIN)/broca-export
+sweep: $(ALPHAS:%=$(R)/sweep.%.sheet.h5) | $(BIN)/broca-export
 	@printf 'alpha\tsteps\tvalidation_ce\tvalidation_spatial\tmoran_mean\tmoran_least\tmoran_most\tp_most\n' >$(R)/alpha.tsv
 	@for a in $(ALPHAS); do \
-	  for d in I p; do $(BIN)/broca-export --quiet $(R)/sweep/$$a.sheet.h5 --dataset table/$$d --to tsv --out $(R)/sweep/$$d.tsv || exit 1; done; \
+	  for d in I p; do $(BIN)/broca-export --quiet $(R)/sweep.$$a.sheet.h5 --dataset table/$$d --to tsv --out $(R)/sweep/$$d.tsv || exit 1; done; \
 	  tail -n 1 $(R)/sweep/$$a/train_log.tsv >$(R)/sweep/last.tsv; \
 	  awk -F '\t' -v OFS='\t' -v a=$$a 'FILENAME ~ /last/ { n = $$1 + 1; ce = $$9; sl = $$11; next } FNR == 1 { next } \
 	    FILENAME ~ /I.tsv/ { s += $$1; k++; if (k == 1 || $$1 < lo) lo = $$1; if (k == 1 || $$1 > hi) hi = $$1; next } { if ($$1 > p) p = $$1 } \
