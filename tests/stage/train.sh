@@ -125,7 +125,7 @@ a_signal_checkpoints_and_exits_3() {
         (trap - INT; exec "$bin/broca-train" --corpus story.tok --arch $arch --plan $plan,steps=100000 --checkpoint-every 0 --out stopped) 2>err &
         pid=$!
         n=0
-        until [ -s stopped/train_log.tsv ] || [ $n -gt 100 ]; do sleep .05; n=$((n + 1)); done
+        until [ -s stopped/train_log.tsv ] || [ $n -gt 600 ]; do sleep .05; n=$((n + 1)); done
         sleep .3
         # a shell's background jobs ignore SIGINT unless told otherwise: TERM to both
         kill -$signal $pid
@@ -141,7 +141,7 @@ a_second_process_is_refused() {
     "$bin/broca-train" --quiet --corpus story.tok --arch $arch --plan $plan,steps=100000 --out busy &
     pid=$!
     n=0
-    until [ -s busy/checkpoint/state.h5 ] || [ $n -gt 100 ]; do sleep .05; n=$((n + 1)); done
+    until [ -s busy/checkpoint/state.h5 ] || [ $n -gt 600 ]; do sleep .05; n=$((n + 1)); done
     refused 1 'is being written by another process' train --out busy --resume
     status=$?
     kill -TERM $pid
