@@ -34,7 +34,8 @@ folder.control := $(or $(folder.$(SIZE).control),$(R)/topolm-small-control)
 
 # maps: sentences - nonwords as they are, the same with token counts matched, nouns - verbs; of both models
 CONTRASTS     := localizer matched nounverb
-TAPS          := $(if $(filter mini,$(SIZE)),h.0-1.attn$(comma)h.0-1.mlp,h.0-3.attn$(comma)h.0-3.mlp)
+BLOCKS        := $(if $(filter mini,$(SIZE)),h.0-1,h.0-3)
+TAPS          := $(BLOCKS).attn$(comma)$(BLOCKS).mlp
 ITEMS         := langloc
 MORE_ITEMS    := wordlists
 source.langloc   := stimuli/langloc-broca/stimuli.tsv
@@ -103,7 +104,7 @@ ALICE := $(wildcard fmri/alice2016/alice_data_shared)
 ifdef ALICE
 STIMULI   := --from alice fmri/alice2016
 RESPONSES := --from alice --radius 6 fmri/alice2016
-EXTRACT   := --context window:128 --pool word --layers h.0-3
+EXTRACT   := --context window:128 --pool word --layers $(BLOCKS)
 UNTRAINED := --untrained --model $(folder.topolm)
 SEEDS     := 1 2 3
 BASELINE  := rate=$(R)/stimuli.h5:word_rate sndpwr=$(R)/predictors.h5:sndpwr

@@ -200,13 +200,25 @@ the_plan_is_said_without_a_run() {
     "$bin/broca-train" --corpus story.tok --arch $arch --plan $plan --out no --dry-run >out && grep -q 'parameters; 150 steps, 38400 tokens' out && [ ! -e no ]
 }
 
+# ---- the pair that lies in models/ ----
+
+the_committed_pair_differs_in_alpha_alone() {
+    a=$project/models/topolm-small b=$project/models/topolm-small-control
+    cmp "$a/tokenizer.json" "$b/tokenizer.json" && cmp "$a/topography.safetensors" "$b/topography.safetensors" &&
+        sed 's/"alpha": 0.25/"alpha": 0/' "$a/config.json" | cmp - "$b/config.json" && ! cmp -s "$a/model.safetensors" "$b/model.safetensors" || return 1
+    for m in "$a" "$b"; do
+        [ "$(wc -c <"$m/model.safetensors")" -lt 8000000 ] && [ -s "$m/README.md" ] && [ -s "$m/train_log.tsv" ] &&
+            "$bin/broca-extract" --list --model "$m" >out && grep -q 'gpt2: 4 layers, width 196, 4 heads, vocabulary 4096, context 128' out || { cat out; return 1; }
+    done
+}
+
 inputs || { echo 'not ok inputs'; echo '0 passed, 1 failed, 0 skipped'; exit 1; }
 check the_token_file_does_not_depend_on_threads_or_folders a_tokenizer_that_is_there_gives_the_same_tokens inspect_tells_what_a_token_file_holds bad_texts_are_refused \
     the_folder_is_a_model_that_broca_reads the_loss_of_the_log_is_that_of_the_model \
     killed_at_random_steps_on_one_thread killed_at_random_steps_on_two_threads \
     a_signal_checkpoints_and_exits_3 a_second_process_is_refused a_checkpoint_is_not_overwritten_unasked \
     a_checkpoint_of_another_configuration bad_settings_are_refused damaged_token_files_are_refused \
-    a_run_from_a_file_of_settings_is_the_same the_plan_is_said_without_a_run
+    a_run_from_a_file_of_settings_is_the_same the_plan_is_said_without_a_run the_committed_pair_differs_in_alpha_alone
 one=$(du -sb whole/checkpoint | cut -f 1)
 room=$((one * 3 / 2 / 1024 + 24))k
 mkdir -p small
