@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-# The path of alice.mk with nothing that others made: the project's own story, listeners with planted truth, models by seed.
+# The path of alice.mk with nothing that others made: the project's own story, listeners with planted truth, a model of our own.
 NAME      := demo
 STIMULI   := --from words stimuli/simulated-story/words.tsv
-# the "trained" model is the one (seed 7) whose features drive the simulated listeners; the others are the same by other seeds
-ARCH      := --arch gpt2,layers=2,width=32,heads=4,context=512,tokenizer=bytes
-MODEL     := $(ARCH) --seed 7
-UNTRAINED := $(ARCH)
+# The trained model is the TopoLM that this program trained; its features drive the simulated listeners. Its sheets and those
+# of its control (the same without the spatial loss) are on the page, too.
+MODEL     := --model models/topolm-small
+UNTRAINED := --untrained --model models/topolm-small
 SEEDS     := 1 2 3 4 5
-EXTRACT   := --context window:512 --pool word --layers all
+EXTRACT   := --context window:128 --pool word --layers h.0-3
 BASELINE  := rate=results/demo/stimuli.h5:word_rate
 SERIES    := --drop-start 5 --highpass 128 --confounds motion --folds contiguous:6,gap=10
 ENCODE    := $(SERIES) --delays 2s,4s,6s,8s --candidates 20
@@ -18,21 +18,25 @@ CEILING   := $(SERIES)
 SIMULATE  := --signal .15 --baseline .05 --specific .05 --motion .05 --ar .4 --neuroids 4 --tr 2 \
              --highpass 128 --filter-blocks 6 --drop-start 5 --motion-removed
 REPORT     = --title "Simulated listeners with planted truth" --truth results/demo/responses.h5 \
-             --population results/demo/population.scores.h5 $(network_options)
+             --population results/demo/population.scores.h5 $(network_options) --sweep models/topolm-small/alpha.tsv \
+             --training topolm=models/topolm-small/train_log.tsv --training control=models/topolm-small-control/train_log.tsv
 # the language networks of these models, by the project's own localizer
 R          := results/demo
 ITEMS      := own
 source.own := stimuli/langloc-broca/stimuli.tsv
 items.own  := --from table $(source.own)
-NETWORKS   := planted $(SEEDS:%=untrained.s%)
-SHEETS     :=
-NETWORK_EXTRACT    :=
+NETWORKS   := topolm control $(SEEDS:%=untrained.s%)
+SHEETS     := topolm control
+comma      := ,
+NETWORK_EXTRACT    := --pool mean --special no --layers h.0-3.attn$(comma)h.0-3.mlp
 NETWORK_LOCALIZE   := --contrast S-N --split-half
-folder.planted     := $(MODEL)
-$(foreach s,$(SEEDS),$(eval folder.untrained.s$(s) := $(ARCH) --seed $(s)))
+NETWORK_TOPOGRAPHY := --smooth 2 --permutations 999
+folder.topolm      := $(MODEL)
+folder.control     := --model models/topolm-small-control
+$(foreach s,$(SEEDS),$(eval folder.untrained.s$(s) := $(UNTRAINED) --seed $(s)))
 include pipeline/network.mk
 include pipeline/rules.mk
-$(R)/report.html: $(networks)
+$(R)/report.html: $(networks) $(sheets)
 
 $(R)/responses.h5: $(R)/stimuli.h5 $(R)/trained.h5 $(BIN)/broca-simulate $(call stamp,responses,$(SIMULATE))
 	$(BIN)/broca-simulate --stimuli $(R)/stimuli.h5 --features $(R)/trained.h5:h.1 --subjects 20 $(SIMULATE) --out $@
