@@ -47,6 +47,7 @@ typedef struct {
     stimuli *x;
     tokenizer *t;
     extract_plan *plan;
+    model *first; /* of the first seed, opened for the plan */
     char *arch; /* with the vocabulary of the tokenizer */
     char seed[24];
 } job;
@@ -245,7 +246,9 @@ static int extract_one(job *j, uint64_t seed)
     int status = -1;
     err *e = &j->s.err;
     size_t inputs = j->s.n_inputs;
-    if (set_seed(j, seed) || open_model(j, seed, &m) || model_taps(m, j->o.layers, &taps, &n, e)) goto done;
+    m = j->first; /* of the first seed: opened already for the plan */
+    j->first = NULL;
+    if (set_seed(j, seed) || (!m && open_model(j, seed, &m)) || model_taps(m, j->o.layers, &taps, &n, e)) goto done;
     if (!j->o.arch && stage_input_hashed(&j->s, "model", "model", j->o.model, sha_bytes(model_identity(m), strlen(model_identity(m))).hex))
         goto done;
     if (!model_is_untrained(m)) snprintf(j->s.inputs[inputs].sha256, sizeof j->s.inputs[inputs].sha256, "%s", model_identity(m));
@@ -271,19 +274,14 @@ done:
 static int prepare(job *j, uint64_t seed)
 {
     extract_options o = { .special = str_same(j->o.special, "yes"), .truncate = j->o.truncate };
-    model *m = NULL;
     err *e = &j->s.err;
-    int status = -1;
     if (extract_context(&o, j->o.context, e) || extract_pool(&o, j->o.pool, e)) return -1;
-    if (stage_input(&j->s, "stimuli", j->o.stimuli) || stimuli_read(&j->x, j->o.stimuli, e) || open_tokenizer(j)) goto done;
-    if (open_model(j, seed, &m) || extract_plan_new(&j->plan, j->t, model_about(m)->context, j->x, &o, e)) goto done;
+    if (stage_input(&j->s, "stimuli", j->o.stimuli) || stimuli_read(&j->x, j->o.stimuli, e) || open_tokenizer(j)) return -1;
+    if (open_model(j, seed, &j->first) || extract_plan_new(&j->plan, j->t, model_about(j->first)->context, j->x, &o, e)) return -1;
     const extract_facts *f = extract_about(j->plan);
     if (f->look_ahead) log_info("%zu words end inside a token: the vector of that token sees past them", f->look_ahead);
     if (f->cut) log_warn("%zu items lost tokens to the limit of the context", f->cut);
-    status = 0;
-done:
-    model_free(m);
-    return status;
+    return 0;
 }
 
 static int run(job *j)
@@ -305,6 +303,7 @@ int main(int argc, char **argv)
 {
     job j = { 0 };
     if (!stage_begin(&j.s, argc, argv, &help, options, &j.o, &j.o.common)) run(&j);
+    model_free(j.first);
     extract_plan_free(j.plan);
     tokenizer_free(j.t);
     stimuli_free(j.x);
