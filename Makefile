@@ -133,9 +133,11 @@ unit: $(UNIT)
 test: all unit $(if $(ORACLESRC),$(BIN)/oracle)
 	@BUILD=$(BUILD) tests/run
 
-# Slow ones: 100,000 responses a row, screened and exhaustive; fuzzing and calibration of the localizer come here, too.
-test-slow: all $(BUILD)/unit/test_screen $(BUILD)/unit/test_train
+# Slow ones: 100,000 responses a row, screened and exhaustive; a million responses, 100,000 rows; fuzzing and calibration of the
+# localizer come here, too.
+test-slow: all $(BUILD)/unit/test_screen $(BUILD)/unit/test_large $(BUILD)/unit/test_train
 	SCREEN_RESPONSES=25000 $(BUILD)/unit/test_screen
+	LARGE=1 $(BUILD)/unit/test_large
 	TRAIN_STEPS=500 $(BUILD)/unit/test_train
 	@BUILD=$(BUILD) tests/crash/run
 

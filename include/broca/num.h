@@ -239,10 +239,17 @@ typedef struct {
     size_t screened, rescored, pairs; /* responses screened in fp32; of them scored again in fp64; (response, alpha) pairs
                                          scored again; of n_gammas candidates each counts */
 } nested_result;
-/* One outer fold. Column blocks of 256 padded to full width, each single-threaded: same bytes for any thread count. With 1,024
+/* One outer fold. A block of 256 columns is the unit of work: nothing that is computed for one depends on which others are there
+ * (but for a window of screening, which never decides), so that a fold's blocks may be given to threads, and later to ranks of
+ * MPI or to jobs of an array, in any order and number; each needs the features and its own 256 columns. Column blocks of 256 padded to full width, each single-threaded: same bytes for any thread count. With 1,024
  * responses and more, alphas are screened in fp32 and what comes near the best is scored again in fp64, which alone decides.
  * keep [p] (may be NULL): columns with keep[j] = 0 are dropped (constant before filtering, CONTRACT). */
 int nested_ridge(const nested_problem *q, const uint8_t *keep, nested_result *out, err *e);
+/* Peak memory of one outer fold in bytes, responses and results of the caller's not counted: features (n + t) p, their Gram
+ * matrices, operators of the inner folds, threads × a panel of 256 (4 × 256) columns. rows: of the problem; v, gammas, inner as
+ * there. Within 10 % of what is measured for the rows of the bench (make bench prints both). */
+typedef struct { size_t rows, n, t, p, v, bands, n_alphas, gammas, inner; } nested_size;
+double nested_memory(const nested_size *s, size_t threads);
 
 /* Plain ridge, one alpha per column of y (METHODS 3.6): w [p×v] and intercept b [v]; alpha 0 is the minimum-norm solution.
  * intercept false: b = 0 and nothing is centred. */

@@ -885,14 +885,19 @@ int encode_plan(buffer *b, const responses *r, const stimuli *x, const encode_op
     int status = -1;
     if (!(q.result = mem_new(1, sizeof *q.result, e))) return -1;
     if (!(q.result->memory = arena_new(e)) || prepare(&q, r, x, e)) goto done;
-    size_t widest = 0, bytes = 0;
-    for (size_t i = 0; i < q.n_fits; i++) widest = q.fits[i].p > widest ? q.fits[i].p : widest;
+    size_t widest = 0, bytes = 0, test = q.rows.n / q.outer->count;
+    double job = 0;
+    for (size_t i = 0; i < q.n_fits; i++) {
+        const fit_set *f = &q.fits[i];
+        nested_size size = { q.rows.n, q.rows.n - test, test, f->p, r->v, f->n_bands, o->n_alphas, o->candidates, q.inner ? q.inner[0]->count : 1 };
+        widest = f->p > widest ? f->p : widest;
+        job = fmax(job, (double)(q.rows.n * f->p * sizeof(double)) + nested_memory(&size, (size_t)threads_count()));
+    }
     for (size_t i = 0; i < q.features.n; i++) bytes += q.features.at[i].p * q.rows.n * sizeof(double);
-    size_t job = (2 * widest * q.rows.n + 6 * q.rows.n * q.rows.n) * sizeof(double);
     buffer_printf(b, "%zu rows, %zu neuroids, %zu fits of up to %zu columns, %s (inner %s), %zu alphas, %zu candidates\n", q.rows.n,
                   r->v, q.n_fits, widest, q.result->folds_text, q.result->inner_text, o->n_alphas, o->candidates);
-    buffer_printf(b, "memory: features %.0f MB + %d threads × %.0f MB + responses %.0f MB", (double)bytes / 1e6, threads_count(),
-                  (double)job / 1e6, (double)(r->n * r->v) * 12e-6 * (double)(1 + q.outer->count));
+    buffer_printf(b, "memory: features %.0f MB + a fold on %d threads %.0f MB + responses %.0f MB", (double)bytes / 1e6, threads_count(),
+                  job / 1e6, (double)(r->n * r->v) * 12e-6 * (double)(1 + q.outer->count));
     status = buffer_ok(b, e);
 done:
     encoded_free(q.result);

@@ -81,7 +81,8 @@ static int work_space(work *w, err *e)
     if (size_mul(q->n_alphas, q->v, &cells, e) || inner_set_new(&w->inner, w->f, q, e)) return -1;
     w->screened = q->v >= SCREEN_FROM && q->by == INNER_FOLDS && !q->alpha_shared && !q->exhaustive && !q->himalaya && !w->out->inner &&
                   w->inner->smallest_alpha > 0;
-    w->inner->whole = w->screened && w->n_candidates == 1 && !w->inner->by_inverse && !w->out->weight && !(w->out->share && w->f->n_bands > 1);
+    w->inner->whole = w->screened && w->n_candidates == 1 && !w->inner->by_inverse && !w->out->weight &&
+                      !(w->out->share && w->f->n_bands > 1) && operators_pay(w->f);
     w->c.alpha = mem_new(q->v, sizeof(size_t), e);
     w->c.gamma = mem_new(q->v, sizeof(int32_t), e);
     w->c.best = mem_new(q->v, sizeof(double), e);

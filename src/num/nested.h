@@ -5,7 +5,11 @@
 
 #include "ridge.h"
 
-enum { SCREEN_FROM = 1024 }; /* responses; below, what screening saves is not worth its operators */
+enum {
+    SCREEN_FROM = 1024,            /* responses; below, what screening saves is not worth its operators */
+    OPERATORS_AT_ONCE = 40,        /* candidates whose operators select_inverse holds, */
+    RESPONSES_AT_ONCE = 16 * BLOCK /* and responses that it screens together */
+};
 
 typedef struct {
     const nested_problem *q;
@@ -28,6 +32,7 @@ typedef struct {
 } block;
 
 
+bool operators_pay(const fold_features *f);
 void block_free(block *b);
 int block_space(block *b, const work *w, err *e);
 /* Reads block `number`; BLOCK columns, zeros beyond the last. */

@@ -11,9 +11,6 @@
 
 #include "ridge.h"
 
-/* From here on a decomposition costs more than this many inverses (measured: an eigendecomposition is about six). */
-enum { INVERSE_ROWS = 512, INVERSE_ALPHAS = 12 };
-
 void inner_set_free(inner_set *s)
 {
     if (!s) return;

@@ -143,7 +143,7 @@ static int by_factor(refit *x, const work *w, const size_t *used, err *e)
                          .parts = x->n_parts > 1, .weights = x->weights, .smallest_alpha = w->inner->smallest_alpha };
     int status = factor_new(&x->f, f, &plan, e);
     free(all);
-    if (status || x->n_parts > 1 || x->weights || w->q->v < SCREEN_FROM) return status;
+    if (status || x->n_parts > 1 || x->weights || w->q->v < SCREEN_FROM || !operators_pay(f)) return status;
     x->apply = mem_new(w->q->n_alphas + 1, sizeof *x->apply, e);
     return x->apply ? each_alpha(x, w, used, NULL, e) : -1;
 }

@@ -13,6 +13,9 @@
  * column depend neither on the number of columns nor on the threads (CONTRACT "Determinism"). */
 enum { PANEL = 64, BLOCK = 256 };
 
+/* From so many rows on a decomposition costs more than so many inverses (measured: an eigendecomposition is about six). */
+enum { INVERSE_ROWS = 512, INVERSE_ALPHAS = 12 };
+
 /* Elementwise loops for the machine at hand. No fused multiply-add (-ffp-contract=off), so every clone gives the same bits. */
 #if defined(__x86_64__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define HOT __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))

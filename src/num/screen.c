@@ -299,8 +299,9 @@ int screen_new(screen **out, const inner_set *s, const inner_operators *o, size_
     x->m = s->fold[k].m;
     x->n_alphas = q->n_alphas;
     x->ranks = q->select == SELECT_R;
-    if (q->n_alphas > FEW_ALPHAS) {
-        if (spectrum_make(&p, o->fold[k], e)) goto done;
+    const factor *f = o->fold[k];
+    if (q->n_alphas > FEW_ALPHAS || 4 * f->r * (x->n + x->m) < q->n_alphas * x->m * x->n) { /* few alphas of few columns, too */
+        if (spectrum_make(&p, f, e)) goto done;
         size_t near = count_near(&p);
         if (p.r && near <= MANY_NEAR * p.r && near <= MOST_NEAR) status = by_partial_fractions(x, &p, q, near, e);
     }

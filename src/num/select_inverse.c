@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 16 * BLOCK, BATCH = 40, PROBES = 2 };
+enum { CHUNK = RESPONSES_AT_ONCE, BATCH = OPERATORS_AT_ONCE, PROBES = 2 };
 
 static const double fp32_reach = 4e-6, bf16_window = 1.6e-4;
 static const double unit_strain = 3e4; /* at this strain fp32 is wrong by twice as much as at none */

@@ -246,7 +246,11 @@ int main(int argc, char **argv)
     file_write(folder, "ours_r.f8", r, outer * s->v * sizeof *r);
     file_write(folder, "ours_alpha.f8", alpha, outer * s->v * sizeof *alpha);
     file_write(folder, "ours_gamma.f8", gamma, s->v * sizeof *gamma);
-    printf("seconds\t%.3f\tcpu\t%.3f\tmb\t%.0f\tmean_r\t%.6f\trescored\t%.4f\tpairs\t%.4f\tcore\t%s\n", seconds, used, (double)clock_peak_bytes() / 1e6,
+    size_t t = s->n / s->outer;
+    nested_size size = { s->n, s->n - t, t, s->p, s->v, s->bands, s->n_alphas, s->gammas, 5 };
+    double own = (double)(s->n * s->p * 12 + s->n * s->v * 4 + outer * s->v * 16 + s->v * (sizeof *score + 12)); /* the bench's arrays */
+    double planned = (own + nested_memory(&size, (size_t)threads_count())) / 1e6 + 25; /* 25 MB: programs and libraries */
+    printf("planned_mb\t%.0f\tseconds\t%.3f\tcpu\t%.3f\tmb\t%.0f\tmean_r\t%.6f\trescored\t%.4f\tpairs\t%.4f\tcore\t%s\n", planned, seconds, used, (double)clock_peak_bytes() / 1e6,
            mean, screened ? (double)rescored / (double)screened : 1,
            screened ? (double)pairs / (double)screened / (double)s->n_alphas : 1, blas_name());
     return 0;

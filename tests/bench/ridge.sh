@@ -59,5 +59,5 @@ ridge_row() {
             skip "$1" "$r_peer" 'not at hand (himalaya: HIMALAYA=CHECKOUT; python3-sklearn, python3-torch)'
         fi
     done
-    echo "    rescored: $(field "$work/one" rescored) of the responses, $(field "$work/one" pairs) of the scores"
+    echo "    rescored: $(field "$work/one" rescored) of the responses, $(field "$work/one" pairs) of the scores; memory as planned: $(field "$work/one" planned_mb) MB, measured $(field "$work/one" mb) MB"
 }
