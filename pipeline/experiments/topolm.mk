@@ -20,7 +20,7 @@ CORPUS       := --train-bpe 4096 --validation .05 --seed 1
 arch.full    := topolm,layers=4,width=196,heads=4,context=128,sheet=14x14
 plan.full    := steps=7400,windows=16,warmup=200,peak=1e-3,floor=1e-4
 arch.sweep   := $(arch.full)
-arch.mini    := topolm,layers=2,width=100,heads=4,context=128,sheet=10x10
+arch.mini    := topolm,layers=2,width=100,heads=4,context=128,sheet=10x10,radius=4
 plan.mini    := steps=300,windows=16,warmup=50,peak=1e-3,floor=1e-4
 plan.sweep   := steps=200,windows=16,warmup=50,peak=1e-3,floor=1e-4
 alpha.topolm  := .25

@@ -82,7 +82,7 @@ for model in topolm-small topolm-small-control; do
     if [ -f $words ] || pipeline/fetch wordlists >/dev/null 2>&1; then
         "$bin/broca-behave" generate --quiet --model models/$model --prompt 'It was a fine morning' --temperature .7 --top-p .9 --tokens 100 >$work/text.txt || exit 1
         bound "$model: words of a sampled text that are English" "$command" 'wordlists: the 50,000 most frequent words of ELTeC-eng' \
-            "$(zcat $words | cut -f 1 | cat - $work/text.txt | awk 'NR > 1 && NF == 1 && !text { known[tolower($1)] = 1 } NF > 1 { text = 1
+            "$(zcat $words | cut -f 1 | cat - $work/text.txt | awk 'NF == 1 && !text { known[tolower($1)] = 1 } NF > 1 { text = 1
                 gsub(/[^A-Za-z ]/, " "); for (i = 1; i <= NF; i++) { n++; k += tolower($i) in known } } END { printf "%.3f", n ? k / n : 0 }')" '>' .9
     else
         skip "$model: words of a sampled text that are English" "$command" 'wordlists' 'wordlists cannot be had here'
