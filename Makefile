@@ -135,7 +135,8 @@ test: all unit $(if $(ORACLESRC),$(BIN)/oracle)
 
 # Slow ones: 100,000 responses a row, screened and exhaustive; a million responses, 100,000 rows; fuzzing and calibration of the
 # localizer come here, too.
-test-slow: all $(BUILD)/unit/test_screen $(BUILD)/unit/test_large $(BUILD)/unit/test_train
+test-slow: all $(BUILD)/unit/test_screen $(BUILD)/unit/test_large $(BUILD)/unit/test_train $(BUILD)/unit/test_listeners
+	LISTENERS=10000 LISTENERS_SVG=docs/engine-truth.svg $(BUILD)/unit/test_listeners
 	SCREEN_RESPONSES=25000 $(BUILD)/unit/test_screen
 	LARGE=1 $(BUILD)/unit/test_large
 	TRAIN_STEPS=500 $(BUILD)/unit/test_train

@@ -172,6 +172,8 @@ enum {
     RNG_LEAK = 60,          /* shuffled presentations of the leak test (index, copy, 0) */
     RNG_SUBSETS = 61,       /* subsets of subjects of the extrapolated ceiling (index, size, attempt) */
     RNG_EXTRAPOLATE = 62,   /* its resampled subjects (draw, place, 0) */
+    RNG_LISTENERS = 63,     /* simulated listeners of the tests: features (row, column, 0), weights (voxel, column, 1) */
+    RNG_LISTENER_NOISE = 64, /* (row, voxel, 0) */
     RNG_SIM_FEATURES = 20, RNG_SIM_WEIGHTS = 21, RNG_SIM_NOISE = 22, RNG_SIM_TEXT = 23, RNG_SIM_MOTION = 24
     /* 101-109: stimuli/langloc-broca; 111-119: stimuli/simulated-story (their own programs) */
 };
