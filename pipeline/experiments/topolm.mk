@@ -111,6 +111,9 @@ BASELINE  := rate=$(R)/stimuli.h5:word_rate sndpwr=$(R)/predictors.h5:sndpwr
 SERIES    := --drop-start 10 --highpass 128 --confounds motion --folds contiguous:6,gap=10
 ENCODE    := $(SERIES) --delays 2s,4s,6s,8s --delays sndpwr=0 --candidates 20
 CEILING   := $(SERIES)
+# blocks of the story left out, for intervals and for the difference of the two models
+ENCODE.group  := --jackknife 30s
+ENCODE.single := --jackknife 30s
 SCORE     := --against control
 DATA      := $(wildcard fmri/alice2016/*/*.TextGrid fmri/alice2016/*/6mm/*.txt fmri/alice2016/*/*-rp_*.txt)
 REPORT    := --title "A TopoLM and its control: sheets, and 27 listeners to Alice in Wonderland" $(PARTS)
