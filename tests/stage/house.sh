@@ -102,7 +102,7 @@ every_stage_without_options_says_what_is_needed() {
     done
 }
 a_misspelt_value_suggests_the_nearest() {
-    runs 2 "$broca" export x.h5 --to tvs --out y && says err "--to is one of tsv npy, not 'tvs'" && says err "did you mean 'tsv'?"
+    runs 2 "$broca" export x.h5 --to tvs --out y && says err "--to is one of tsv npy nifti, not 'tvs'" && says err "did you mean 'tsv'?"
 }
 
 # ---- doctor ----
