@@ -45,7 +45,7 @@ static int measure(worker *w, const char *model, const char *layer, set_kind kin
     const double *null = delta ? (squared ? t->null_delta_r2 : t->null_delta_r) : squared ? t->null_r2 : t->null_r;
     replicates rep = { values, jack, left, both, null };
     int status = e->kind ? -1 : score_infer(w->out, first, x, &rep, w->o, nested, e);
-    if (!status && nested && null && w->o->family == FAMILY_VOXEL && (str_same(name, "r") || str_same(name, "delta_r2")))
+    if (!status && nested && null && w->o->family == FAMILY_VOXEL && str_same(name, kind == SET_PLAIN ? "r" : "delta_r2"))
         status = score_voxel_family(w->out, x, &label, values, null, e);
     free(jack);
     free(left);

@@ -186,6 +186,30 @@ static void a_planted_signal_has_an_interval_above_0_and_the_least_p(void **stat
     }
 }
 
+/* Every neuroid has its p in the product; r of the model alone, Delta R² of the joint one. */
+static void a_family_of_neuroids_is_written(void **state)
+{
+    err e = { 0 };
+    store *s = NULL;
+    scores *x = NULL;
+    double *p = NULL;
+    size_t n = 0;
+    (void)state;
+    scores_free(scored(false, 2, NULL));
+    const char *file = test_path("single.h5"), *product = test_path("voxels.h5");
+    score_options how = { AGGREGATE_SUBJECT, "nested", INTERVAL_JACKKNIFE, FAMILY_VOXEL, NULL };
+    ok(score(&x, &file, 1, NULL, 0, &how, &e), &e);
+    assert_int_equal(x->n_voxels, 2);
+    ok(store_create(&s, product, "scores", NULL, &e), &e);
+    ok(scores_put(s, x, &how, &e) || store_commit(s, &e), &e);
+    ok(store_open(&s, product, "scores", &e) || store_read_f8(s, "/voxel/m.single/delta_r2/p_max", &p, &n, &e), &e);
+    assert_int_equal(n, SUBJECTS * ROIS);
+    for (size_t j = 0; j < n; j++) assert_true(p[j] >= x->voxels[1].p[j] && p[j] <= 1);
+    free(p);
+    store_close(s);
+    scores_free(x);
+}
+
 static void bytes_do_not_depend_on_threads(void **state)
 {
     (void)state;
@@ -263,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(variances_add_up_as_the_formula_says),
         cmocka_unit_test(a_planted_signal_has_an_interval_above_0_and_the_least_p),
+        cmocka_unit_test(a_family_of_neuroids_is_written),
         cmocka_unit_test(bytes_do_not_depend_on_threads),
         cmocka_unit_test(what_cannot_be_done_is_refused),
         cmocka_unit_test(more_subjects_and_a_stronger_signal_mean_more_power),
