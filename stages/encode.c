@@ -116,7 +116,7 @@ static int translate(encode_options *q, const stage_options *o, stage *s)
                            .allow_random = o->allow_random, .alpha_shared = str_same(o->alpha_per, "all"),
                            .select = str_same(o->select, "mse") ? SELECT_MSE : str_same(o->select, "r2") ? SELECT_R2 : SELECT_R,
                            .confounds = o->confounds, .drop_start = o->drop_start, .units = o->units.at, .n_units = o->units.n,
-                           .null_sets = o->null_sets, .jackknife = o->jackknife, .partition = o->partition };
+                           .null_sets = o->null_sets, .jackknife = o->jackknife, .partition = o->partition, .memory = o->common.memory };
     if (o->inner && (str_same(o->inner, "loo") || str_same(o->inner, "gcv"))) {
         q->inner_by = str_same(o->inner, "loo") ? INNER_LOO : INNER_GCV;
         q->inner = NULL;
@@ -284,7 +284,9 @@ int main(int argc, char **argv)
     if (stage_input(&s, "responses", o.responses) || note_features(&s, &o.features)) goto done;
     if (o.stimuli && (stage_input(&s, "stimuli", o.stimuli) || stimuli_read(&x, o.stimuli, &s.err))) goto done;
     if (note_units(&s, &o.units) || configure(&s, &o, 1, s.n_inputs - o.units.n)) goto done;
-    if (responses_read(&r, o.responses, &s.err) || responses_derive_confound(r, o.confounds, &s.err)) goto done;
+    /* with a limit they stay in the file until encode knows whether they fit; null responses are made of all of them */
+    bool in_file = q.memory && !q.n_null;
+    if ((in_file ? responses_open : responses_read)(&r, o.responses, &s.err) || responses_derive_confound(r, o.confounds, &s.err)) goto done;
     if (o.common.dry_run && encode_plan(&plan, r, x, &q, &s.err)) goto done;
     if (stage_plan(&s, "%s", plan.at)) goto done;
     if (name_run(&q, &s, &identity, &journal)) goto done;

@@ -56,6 +56,7 @@ typedef struct {
     const char *journal;         /* file that keeps finished fits while the run lasts; NULL: none */
     const char *identity;        /* 64 characters that name options, inputs and program */
     bool resume;                 /* what the journal holds must be of this run */
+    size_t memory;               /* bytes that the process may take at its peak; 0: no limit */
     uint64_t seed;
 } encode_options;
 
@@ -141,7 +142,8 @@ typedef struct {
 
 /* x (stimuli) may be NULL; groups of items come from it or from the responses. Free with encoded_free. Same bytes for any
  * number of threads. Fails: different stimuli in features and responses (names the first), unknown sets, fewer groups than
- * folds, nothing left to fit; ERR_INTERRUPTED on a signal. */
+ * folds, nothing left to fit; a limit of memory below what the run takes with responses in blocks (ERR_USAGE, says how much);
+ * ERR_INTERRUPTED on a signal. */
 int encode(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e);
 int encoded_put(store *s, const encoded *x, const encode_options *o, err *e);
 void encoded_free(encoded *x);

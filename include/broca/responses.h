@@ -29,7 +29,8 @@ typedef struct {
     int32_t *index;            /* [v] number within subject */
     double *x, *y, *z;         /* [v] mm or NULL */
     space grid;                /* of voxels (vertices: shape [v, 1, 1], no affine): index is the number there; shape 0: none */
-    float *data;               /* [n×v] row-major */
+    float *data;               /* [n×v] row-major; NULL: in the file, see responses_columns */
+    store *file;               /* of responses_open, else NULL */
     double tr;                 /* seconds, NaN: no time series */
     size_t n_confounds;
     confound *confounds;
@@ -43,6 +44,10 @@ responses *responses_make(size_t n, size_t v, err *e);
 int responses_label(responses *r, size_t neuroid, const char *subject, const char *roi, int32_t index, err *e);
 int responses_exclude(responses *r, const char *what, const char *reason, err *e);
 int responses_read(responses **out, const char *path, err *e);
+/* The same but for data, which stay in the file, open until responses_free. */
+int responses_open(responses **out, const char *path, err *e);
+/* Columns [first, first + width) into out [n×width], from memory or from the file; several threads may call it. */
+int responses_columns(const responses *r, size_t first, size_t width, float *out, err *e);
 int responses_put(store *s, const responses *r, err *e);
 void responses_free(responses *r);
 /* Group /space of a product: shape [3] and, where it is known, affine [3×4]. Without the group: shape 0. */

@@ -298,11 +298,11 @@ static int result_space(run *q, err *e)
 }
 
 /* Series of all columns at once, where they need one another or are read many times and cost something to make. */
-static bool all_at_once(const run *q)
+static bool all_at_once(const run *q, size_t v)
 {
     enum { MOST = 1u << 30 }; /* bytes of all folds */
     if (q->o->group || q->o->add_mean) return true;
-    return q->targets.n_confounds && q->targets.v < MOST / sizeof(double) / q->rows.n / q->outer->count;
+    return q->o->confounds && v < MOST / sizeof(double) / q->rows.n / q->outer->count;
 }
 
 static int make_series(run *q, err *e)
@@ -311,7 +311,7 @@ static int make_series(run *q, err *e)
     if (!(q->ready = mem_new(F, sizeof *q->ready, e)) || !(q->series = mem_new(F, sizeof *q->series, e))) return -1;
     for (size_t f = 0; f < F; f++) {
         const uint8_t *train = q->outer->train + f * n;
-        if (all_at_once(q)) {
+        if (all_at_once(q, q->targets.v)) {
             if (!(q->ready[f] = mem_new(n * v, sizeof(double), e))) return -1;
             if (targets_fold(q->ready[f], &q->targets, train, q->o->standardise_y, e))
                 return err_while(e, "preparing the responses of fold %zu", f + 1);
@@ -416,7 +416,7 @@ static int join_parts(double **x, uint8_t **keep, band *bands, const fit_set *fi
     return 0;
 }
 
-enum { MOST_BANDS = 16, BLOCK_OF_RESPONSES = 256 };
+enum { MOST_BANDS = 16 };
 
 static void keep_scores(encoded_set *s, const run *q, const fit_set *fit, size_t f, const fit_score *score)
 {
@@ -582,7 +582,7 @@ static int run_all(run *q, err *e)
     int failed = 0;
     if (!q->o->leak_test) progress_start(&bar, "fits", jobs);
     /* few responses: jobs side by side; many: a job at a time, its blocks of responses side by side. The bytes are the same. */
-    int side_by_side = q->targets.out_v < 4 * BLOCK_OF_RESPONSES ? threads_count() : 1;
+    int side_by_side = q->targets.out_v < JOBS_SIDE_BY_SIDE ? threads_count() : 1;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(side_by_side) if (side_by_side > 1)
     for (size_t first = 0; first < jobs; first += step) {
         err own = { 0 };
@@ -726,6 +726,23 @@ static int finish(run *q, err *e)
     return q->jack_block ? jackknife_finish(x, &q->held, q->outer->test, q->jack_block, q->rows.n, e) : 0;
 }
 
+static run_size size_of(const run *q, size_t v, size_t out_v)
+{
+    return (run_size){ .o = q->o, .fits = q->fits, .n_fits = q->n_fits, .n = q->rows.n, .all = q->rows.all, .folds = q->outer->count,
+                       .inner = q->inner[0] ? q->inner[0]->count : 1, .v = v, .out_v = out_v, .held_v = q->held.v,
+                       .blocks = q->result->blocks, .at_once = all_at_once(q, v) };
+}
+
+/* Filtered responses in memory, unless --memory wants them read from the file block by block. */
+static int load_targets(run *q, err *e)
+{
+    const targets *t = &q->targets;
+    run_size size = size_of(q, t->v, t->out_v);
+    bool blocks = false;
+    if (q->o->memory && memory_obey(&blocks, &size, t->r, q->o->memory, e)) return -1;
+    return blocks ? 0 : targets_load(&q->targets, e);
+}
+
 static int encode_once(encoded **out, const responses *r, const stimuli *x, const encode_options *o, err *e)
 {
     run q = { .o = o };
@@ -733,7 +750,7 @@ static int encode_once(encoded **out, const responses *r, const stimuli *x, cons
     if (!(q.result = mem_new(1, sizeof *q.result, e))) return -1;
     if (!(q.result->memory = arena_new(e)) || prepare(&q, r, x, e)) goto done;
     if (targets_new(&q.targets, q.result, r, &q.rows, q.block, o, e) || prepare_jackknife(&q, r, e) || choose_columns(&q, e) ||
-        result_space(&q, e) || make_series(&q, e))
+        load_targets(&q, e) || result_space(&q, e) || make_series(&q, e))
         goto done;
     if (o->journal && journal_open(&q.journal, o->journal, o->identity, q.n_fits * q.outer->count, o->resume, e)) goto done;
     if (run_all(&q, e)) {
@@ -796,7 +813,7 @@ static int null_base(double **base, const responses *r, const stimuli *x, const 
     int status = -1;
     if (!(q.result = mem_new(1, sizeof *q.result, e))) return -1;
     if (!(q.result->memory = arena_new(e)) || prepare(&q, r, x, e)) goto done;
-    if (targets_new(&q.targets, q.result, r, &q.rows, q.block, o, e)) goto done;
+    if (targets_new(&q.targets, q.result, r, &q.rows, q.block, o, e) || targets_load(&q.targets, e)) goto done;
     if (!(*base = mem_new(q.rows.n * r->v + 1, sizeof **base, e))) goto done;
     status = baseline_part(*base, &q, e);
 done:
@@ -816,6 +833,11 @@ static int encode_with_null(encoded **out, const responses *r, const stimuli *x,
     if (o->add_mean && o->group) return err_set(e, ERR_USAGE, "--null and --add-mean do not go together for the group");
     if (o->alpha_shared) return err_set(e, ERR_USAGE, "--null and --alpha-per all do not go together: null responses would choose alpha, too");
     if ((o->folds && fold_scheme_parse(&outer, o->folds, e)) || used_rows_new(&rows, r, x, o->drop_start, e)) goto done;
+    double all = (double)r->v * (1 + (double)o->n_null * (o->baseline ? 2 : 1)) * ((double)r->n * sizeof(float) + (double)rows.n * sizeof(double));
+    if (o->memory && all > (double)o->memory) {
+        err_set(e, ERR_USAGE, "null responses alone take %.0f MB, --memory allows %.0f MB", all / 1e6, (double)o->memory / 1e6);
+        goto done;
+    }
     if (o->baseline && null_base(&base, r, x, o, e)) goto done;
     if (null_responses(&more, &own.n_null, r, &rows, &own, outer.gap_s, base, e)) goto done;
     status = encode_once(out, more, x, &own, e);
@@ -885,19 +907,15 @@ int encode_plan(buffer *b, const responses *r, const stimuli *x, const encode_op
     int status = -1;
     if (!(q.result = mem_new(1, sizeof *q.result, e))) return -1;
     if (!(q.result->memory = arena_new(e)) || prepare(&q, r, x, e)) goto done;
-    size_t widest = 0, bytes = 0, test = q.rows.n / q.outer->count;
-    double job = 0;
-    for (size_t i = 0; i < q.n_fits; i++) {
-        const fit_set *f = &q.fits[i];
-        nested_size size = { q.rows.n, q.rows.n - test, test, f->p, r->v, f->n_bands, o->n_alphas, o->candidates, q.inner ? q.inner[0]->count : 1 };
-        widest = f->p > widest ? f->p : widest;
-        job = fmax(job, (double)(q.rows.n * f->p * sizeof(double)) + nested_memory(&size, (size_t)threads_count()));
-    }
+    size_t widest = 0, bytes = 0;
+    run_size size = size_of(&q, r->v, r->v);
+    run_memory m = memory_of(&size);
+    for (size_t i = 0; i < q.n_fits; i++) widest = q.fits[i].p > widest ? q.fits[i].p : widest;
     for (size_t i = 0; i < q.features.n; i++) bytes += q.features.at[i].p * q.rows.n * sizeof(double);
     buffer_printf(b, "%zu rows, %zu neuroids, %zu fits of up to %zu columns, %s (inner %s), %zu alphas, %zu candidates\n", q.rows.n,
                   r->v, q.n_fits, widest, q.result->folds_text, q.result->inner_text, o->n_alphas, o->candidates);
-    buffer_printf(b, "memory: features %.0f MB + a fold on %d threads %.0f MB + responses %.0f MB", (double)bytes / 1e6, threads_count(),
-                  job / 1e6, (double)(r->n * r->v) * 12e-6 * (double)(1 + q.outer->count));
+    buffer_printf(b, "memory: features %.0f MB + a fold on %d threads %.0f MB + results %.0f MB + responses %.0f MB (%.0f MB with --memory below that)",
+                  (double)bytes / 1e6, threads_count(), m.fold / 1e6, m.results / 1e6, m.responses / 1e6, (size.at_once ? m.responses : m.blocks) / 1e6);
     status = buffer_ok(b, e);
 done:
     encoded_free(q.result);

@@ -142,16 +142,18 @@ int held_series_read(void *context, size_t first, size_t width, double *out, err
     const held_series *s = context;
     const held_columns *h = s->columns;
     size_t n = s->series->targets->n, wide = h->people * h->real;
-    for (size_t j = 0; j < width; j++) {
+    double *part = mem_new(n * width + 1, sizeof *part, e);
+    int status = part ? 0 : -1;
+    for (size_t j = 0, m = 1; j < width && !status; j += m) {
         size_t at = first + j;
-        double *one = mem_new(n + 1, sizeof *one, e);
-        int status = one ? 0 : -1;
-        if (!status && at < h->real) status = fold_series_read((void *)s->series, h->of[at], 1, one, e);
-        for (size_t i = 0; i < n && !status; i++) out[i * width + j] = at < h->real ? one[i] : s->without[i * wide + at - h->real];
-        free(one);
-        if (status) return -1;
+        for (m = 1; j + m < width && at + m < h->real && h->of[at + m] == h->of[at] + m; m++) {
+        }
+        if (at < h->real) status = fold_series_read((void *)s->series, h->of[at], m, part, e);
+        for (size_t i = 0; i < n && !status; i++)
+            for (size_t k = 0; k < m; k++) out[i * width + j + k] = at < h->real ? part[i * m + k] : s->without[i * wide + at + k - h->real];
     }
-    return 0;
+    free(part);
+    return status;
 }
 
 /* ---- from folds to the whole ---- */

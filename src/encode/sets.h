@@ -69,8 +69,11 @@ int partition_put(store *s, const encoded *x, const encode_options *o, err *e);
 /* Responses of the run: columns (neuroids) that are used, filtered but not yet freed of confounds. */
 typedef struct {
     size_t n, v;         /* rows used, columns of the file that are usable */
-    double *y;           /* [n×v] filtered */
+    double *y;           /* [n×v] filtered; NULL: read from the responses block by block (targets_load was not called) */
     size_t *column;      /* [v] number in the responses */
+    const size_t *row;   /* [n] of the responses, borrowed */
+    const int32_t *block; /* [n] of the filter, borrowed */
+    double highpass_s;
     size_t out_v;        /* neuroids of the result */
     const responses *r;
     bool group, add_mean;
@@ -87,6 +90,7 @@ typedef struct {
 } targets;
 int targets_new(targets *t, encoded *result, const responses *r, const used_rows *u, const int32_t *block,
                 const encode_options *o, err *e);
+int targets_load(targets *t, err *e);
 /* Series of one fold [n×out_v]: confounds removed and (group, mean, or asked) z-scored by the training rows. */
 int targets_fold(double *out, const targets *t, const uint8_t *train, bool standardise, err *e);
 /* The same from the first `columns` columns without those of one subject (NULL: all are there). */
@@ -101,6 +105,21 @@ typedef struct {
     const double *ready;
 } fold_series;
 int fold_series_read(void *context, size_t first, size_t width, double *out, err *e);
+
+/* ---- memory (memory.c) ---- */
+
+enum { JOBS_SIDE_BY_SIDE = 1024 }; /* neuroids: with fewer, jobs go side by side, else the blocks of one job */
+typedef struct {
+    const encode_options *o;
+    const fit_set *fits;
+    size_t n_fits, n, all, folds, inner, v, out_v, held_v, blocks; /* rows used, of the file; columns; of the jackknife */
+    bool at_once;                                                  /* series of all columns are made together */
+} run_size;
+/* Bytes at the peak beside the features: of a fold's work, of responses whole or in blocks, of what is kept. */
+typedef struct { double fold, responses, blocks, results; } run_memory;
+run_memory memory_of(const run_size *s);
+/* *blocks: the responses are to stay in their file. ERR_USAGE where even so the process would take more than limit bytes. */
+int memory_obey(bool *blocks, const run_size *s, const responses *r, size_t limit, err *e);
 
 /* What a run has finished (journal.c). identity: 64 characters that name options, inputs and program. must_match: what is there
  * has to be of this run, ERR_INPUT else; without it, another run's is replaced. NULL journals are empty and take nothing. */

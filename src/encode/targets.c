@@ -7,6 +7,8 @@
 
 #include "sets.h"
 
+enum { AT_ONCE = 256 }; /* columns that are read together: a chunk of the file */
+
 static int exclude(encoded *x, const char *what, const char *reason, err *e)
 {
     char **a = arena_get(x->memory, (x->n_excluded + 1) * sizeof *a, e), **b = arena_get(x->memory, (x->n_excluded + 1) * sizeof *b, e);
@@ -29,14 +31,16 @@ static int usable_columns(targets *t, encoded *result, const used_rows *u, err *
 {
     const responses *r = t->r;
     double *column = mem_new(u->n, sizeof *column, e);
+    float *part = mem_new(r->n * AT_ONCE, sizeof *part, e);
     char name[256], reason[128];
-    if (!column || !(t->column = arena_get(t->memory, (r->v + 1) * sizeof *t->column, e))) goto fail;
+    if (!column || !part || !(t->column = arena_get(t->memory, (r->v + 1) * sizeof *t->column, e))) goto fail;
     for (size_t i = 0; i < r->n_excluded; i++)
         if (exclude(result, r->excluded[i], r->reason[i], e)) goto fail;
     for (size_t j = 0; j < r->v; j++) {
-        size_t bad = SIZE_MAX;
+        size_t bad = SIZE_MAX, width = r->v - j / AT_ONCE * AT_ONCE < AT_ONCE ? r->v % AT_ONCE : AT_ONCE;
+        if (j % AT_ONCE == 0 && responses_columns(r, j, width, part, e)) goto fail;
         for (size_t i = 0; i < u->n; i++) {
-            column[i] = (double)r->data[u->row[i] * r->v + j];
+            column[i] = (double)part[u->row[i] * width + j % AT_ONCE];
             if (!isfinite(column[i]) && bad == SIZE_MAX) bad = u->row[i];
         }
         bool constant = bad == SIZE_MAX && column_constant(column, u->n, 1, NULL);
@@ -50,22 +54,25 @@ static int usable_columns(targets *t, encoded *result, const used_rows *u, err *
         log_warn("neuroid %s is excluded: %s", name, reason);
         if (exclude(result, name, reason, e)) goto fail;
     }
+    free(part);
     free(column);
     if (t->v) return 0;
     return err_set(e, ERR_INPUT, "every one of the %zu neuroids is constant or not finite", r->v);
 fail:
+    free(part);
     free(column);
     return -1;
 }
 
-static int filter(double *y, size_t n, size_t v, const int32_t *block, const encode_options *o, double tr, err *e)
+static int filter(double *y, size_t v, const targets *t, err *e)
 {
-    if (!(o->highpass_s > 0) || !v) return 0;
+    double tr = t->r->tr;
+    if (!(t->highpass_s > 0) || !v) return 0;
     if (!(tr > 0)) return err_set(e, ERR_INPUT, "--highpass needs responses with a tr");
-    return highpass(y, n, v, block, tr, o->highpass_s, e);
+    return highpass(y, t->n, v, t->block, tr, t->highpass_s, e);
 }
 
-static int read_confounds(targets *t, const used_rows *u, const int32_t *block, const encode_options *o, err *e)
+static int read_confounds(targets *t, const used_rows *u, const encode_options *o, err *e)
 {
     const responses *r = t->r;
     size_t m = r->n_confounds;
@@ -80,7 +87,7 @@ static int read_confounds(targets *t, const used_rows *u, const int32_t *block, 
         double *z = arena_get(t->memory, (u->n * c->k + 1) * sizeof *z, e);
         if (!z) return -1;
         for (size_t k = 0; k < u->n; k++) memcpy(z + k * c->k, c->at + u->row[k] * c->k, c->k * sizeof *z);
-        if (filter(z, u->n, c->k, block, o, r->tr, e)) return -1;
+        if (filter(z, c->k, t, e)) return -1;
         t->confound[t->n_confounds] = z;
         t->confound_k[t->n_confounds] = c->k;
         t->confound_subject[t->n_confounds++] = c->subject;
@@ -171,14 +178,38 @@ static int name_results(targets *t, err *e)
 int targets_new(targets *t, encoded *result, const responses *r, const used_rows *u, const int32_t *block,
                 const encode_options *o, err *e)
 {
-    *t = (targets){ .n = u->n, .r = r, .group = o->group, .add_mean = o->add_mean };
+    *t = (targets){ .n = u->n, .r = r, .group = o->group, .add_mean = o->add_mean, .row = u->row, .block = block, .highpass_s = o->highpass_s };
     if (!(t->memory = arena_new(e)) || usable_columns(t, result, u, e) || name_results(t, e)) return -1;
-    t->y = mem_new(t->n * t->v, sizeof *t->y, e);
-    if (!t->y) return -1;
-    for (size_t i = 0; i < t->n; i++)
-        for (size_t j = 0; j < t->v; j++) t->y[i * t->v + j] = (double)r->data[u->row[i] * r->v + t->column[j]];
-    if (filter(t->y, t->n, t->v, block, o, r->tr, e)) return -1;
-    return read_confounds(t, u, block, o, e);
+    return read_confounds(t, u, o, e);
+}
+
+/* Columns [first, first+width) of the targets, filtered, into out [n×stride]: what t->y holds where it is there. */
+static int make_columns(double *out, size_t stride, const targets *t, size_t first, size_t width, err *e)
+{
+    const size_t *column = t->column + first;
+    float *part = mem_new(t->r->n * width, sizeof *part, e);
+    double *y = mem_new(t->n * width, sizeof *y, e);
+    int status = part && y ? 0 : -1;
+    for (size_t j = 0, m; j < width && !status; j += m) { /* neighbours of the file together */
+        for (m = 1; j + m < width && column[j + m] == column[j] + m; m++) {
+        }
+        status = responses_columns(t->r, column[j], m, part, e);
+        for (size_t i = 0; i < t->n && !status; i++)
+            for (size_t k = 0; k < m; k++) y[i * width + j + k] = (double)part[t->row[i] * m + k];
+    }
+    if (!status) status = filter(y, width, t, e);
+    for (size_t i = 0; i < t->n && !status; i++) memcpy(out + i * stride, y + i * width, width * sizeof *y);
+    free(part);
+    free(y);
+    return status;
+}
+
+int targets_load(targets *t, err *e)
+{
+    if (!(t->y = mem_new(t->n * t->v, sizeof *t->y, e))) return -1;
+    for (size_t first = 0; first < t->v; first += AT_ONCE)
+        if (make_columns(t->y + first, t->v, t, first, t->v - first < AT_ONCE ? t->v - first : AT_ONCE, e)) return -1;
+    return 0;
 }
 
 void targets_free(targets *t)
@@ -308,7 +339,8 @@ int fold_series_read(void *context, size_t first, size_t width, double *out, err
     const targets *t = f->targets;
     const double *from = f->ready ? f->ready : t->y;
     size_t v = f->ready ? t->out_v : t->v;
-    for (size_t i = 0; i < t->n; i++) memcpy(out + i * width, from + i * v + first, width * sizeof *out);
+    if (!from && make_columns(out, width, t, first, width, e)) return -1;
+    for (size_t i = 0; from && i < t->n; i++) memcpy(out + i * width, from + i * v + first, width * sizeof *out);
     if (f->ready) return 0;
     if (t->n_confounds && free_block(out, t, first, width, f->train, e)) return -1;
     for (size_t j = 0; j < width && f->standardise; j++) z_score(out + j, t->n, width, f->train);

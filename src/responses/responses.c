@@ -61,6 +61,7 @@ void responses_free(responses *r)
 {
     if (!r) return;
     free(r->data);
+    store_close(r->file);
     arena_free(r->memory);
     free(r);
 }
@@ -195,13 +196,11 @@ int grid_put(store *s, const space *g, err *e)
     return g->from == SPACE_NONE ? 0 : store_write_f8(s, "space/affine", 2, affine, g->affine, e);
 }
 
-int responses_read(responses **out, const char *path, err *e)
+int responses_open(responses **out, const char *path, err *e)
 {
     store *s = NULL;
     responses *r = NULL;
     store_shape_t shape;
-    size_t count;
-    int status = -1;
     if (store_open(&s, path, "responses", e)) goto done;
     if (store_shape(s, "data", &shape, e)) goto done;
     if (shape.rank != 2) {
@@ -211,7 +210,6 @@ int responses_read(responses **out, const char *path, err *e)
     if (!(r = responses_make(shape.dims[0], shape.dims[1], e))) goto done;
     free(r->data);
     r->data = NULL;
-    if (store_read_f4(s, "data", &r->data, &count, e)) goto done;
     if (read_presentations(s, r, e) || read_neuroids(s, r, e) || read_confounds(s, r, e) || read_excluded(s, r, e) || grid_read(s, &r->grid, e))
         goto done;
     if (store_has_attribute(s, "/", "tr") && store_get_real(s, "/", "tr", &r->tr, e)) goto done;
@@ -219,13 +217,41 @@ int responses_read(responses **out, const char *path, err *e)
         err_set(e, ERR_INPUT, "%s: a time series needs tr > 0 and /presentation/onset", path);
         goto done;
     }
+    r->file = s;
     *out = r;
-    r = NULL;
-    status = 0;
+    return 0;
 done:
-    if (status) err_while(e, "reading responses from %s", path);
+    err_while(e, "reading responses from %s", path);
     responses_free(r);
     store_close(s);
+    return -1;
+}
+
+int responses_read(responses **out, const char *path, err *e)
+{
+    size_t count;
+    responses *r;
+    if (responses_open(&r, path, e)) return -1;
+    if (store_read_f4(r->file, "data", &r->data, &count, e)) {
+        err_while(e, "reading responses from %s", path);
+        responses_free(r);
+        return -1;
+    }
+    store_close(r->file);
+    r->file = NULL;
+    *out = r;
+    return 0;
+}
+
+int responses_columns(const responses *r, size_t first, size_t width, float *out, err *e)
+{
+    int status = 0;
+    if (r->data) {
+        for (size_t i = 0; i < r->n; i++) memcpy(out + i * width, r->data + i * r->v + first, width * sizeof *out);
+        return 0;
+    }
+#pragma omp critical(broca_store) /* HDF5 is for one thread at a time */
+    status = store_read_columns_f4(r->file, "data", first, width, out, e);
     return status;
 }
 

@@ -205,6 +205,43 @@ interrupted_encode_leaves_the_old_product() {
     cmp encoding.h5 "$work/first/encoding.h5" && no_junk .
 }
 
+# ---- --memory ----
+
+# Responses that dominate, and the least limit, which the error says: they are read in blocks, the bytes are the same, and the peak
+# that the program measures itself is below the limit.
+wide() { stage encode --features m=words.h5:h.1 --responses wide.h5 --folds contiguous:4,gap=10 --highpass 128 --drop-start 5 --delays 2s,4s --alphas 0:4:5 "$@"; }
+any_memory_gives_the_same_bytes() {
+    cp -r first memory && cd memory || return 1
+    stage simulate --stimuli story.h5 --features words.h5:h.1 --signal .3 --subjects 3 --neuroids 10000 --tr 2 --out wide.h5 &&
+        wide --out whole.h5 && wide --memory 8G --out ample.h5 && cmp whole.h5 ample.h5 || return 1
+    ! grep -q 'read in blocks' .err || { echo 'in blocks without need'; return 1; }
+    for threads in 1 2; do
+        "$bin/broca-encode" --features m=words.h5:h.1 --responses wide.h5 --folds contiguous:4,gap=10 --highpass 128 --drop-start 5 --delays 2s,4s \
+            --alphas 0:4:5 --threads $threads --memory 1M --out none.h5 >.out 2>.err
+        status=$?
+        [ $status -eq 2 ] && [ ! -e none.h5 ] || { echo "a limit below the least: exit $status"; cat .err; return 1; }
+        least=$(sed -n 's/.*the run takes \([0-9]*\) MB at its peak even with responses in blocks, --memory allows 1 MB.*/\1/p' .err)
+        [ -n "$least" ] || { cat .err; return 1; }
+        for limit in "$least" $((least + 8)); do
+            wide --threads $threads --memory "${limit}M" --out blocks.h5 && cmp whole.h5 blocks.h5 || return 1
+            grep -q 'read in blocks' .err || { echo "$limit MB: not in blocks"; cat .err; return 1; }
+            peak=$(sed -n 's/.*, \([0-9]*\) MB)$/\1/p' .err .out)
+            [ "${peak:-9999}" -le $((limit * 1049 / 1000)) ] || { echo "$limit MB allowed, $peak MB taken"; cat .err; return 1; }
+        done
+    done
+}
+# What needs all responses at once says so, and a limit that allows it changes nothing.
+memory_below_what_all_at_once_takes_is_refused() {
+    cd first || return 1
+    for more in '--target group' '--null circular:9' '--jackknife 30s'; do
+        "$bin/broca-encode" --features m=words.h5 --responses responses.h5 $series $more --memory 2M --out none.h5 >.out 2>.err
+        status=$?
+        [ $status -eq 2 ] && [ ! -e none.h5 ] && [ "$(grep -c -- '--memory allows 2 MB' .err)" -eq 1 ] ||
+            { echo "$more: exit $status"; cat .err; return 1; }
+    done
+    encode --memory 8G --out ../ample.h5 && cmp encoding.h5 ../ample.h5
+}
+
 check one_thread_makes_every_product another_seed_gives_other_bytes two_threads_give_the_same_bytes three_threads_give_the_same_bytes \
     one_thread_for_blas_gives_the_same_bytes four_threads_for_blas_give_the_same_bytes made_again_over_itself_the_bytes_are_the_same
 for kind in pthread openmp; do
@@ -212,7 +249,8 @@ for kind in pthread openmp; do
     else skip openblas_${kind}_gives_the_same_bytes "no libopenblas.so.0 in a folder openblas-$kind (Debian: libopenblas0-$kind)"; fi
 done
 check where_inputs_lie_changes_no_byte encode_killed_and_run_again_gives_the_same_bytes \
-    extract_killed_and_run_again_gives_the_same_bytes interrupted_encode_leaves_the_old_product
+    extract_killed_and_run_again_gives_the_same_bytes interrupted_encode_leaves_the_old_product any_memory_gives_the_same_bytes \
+    memory_below_what_all_at_once_takes_is_refused
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
