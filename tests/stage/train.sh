@@ -97,7 +97,7 @@ the_loss_of_the_log_is_that_of_the_model() { # the last validation, again from t
 
 # ---- kill, resume, signals ----
 
-# killed THREADS: kill -9 after some time, again and again, until it ends by itself
+# killed THREADS: kill -9 after some steps, again and again, until it ends by itself
 killed() {
     out=killed$1 n=0
     rm -rf "$out"
@@ -107,8 +107,9 @@ killed() {
         "$bin/broca-train" --quiet --corpus story.tok --arch $arch --plan $plan --checkpoint-every 10 --validate-every 60 \
             --validation-windows 8 --out "$out" --threads "$1" --resume &
         pid=$!
-        # longer each time, so that a busy machine gets on
-        sleep "$(awk -v n=$n -v t="$1" 'BEGIN { printf "%.2f", (2 + (n * 7919 + 3 * t) % 5) / 10 * (1 + n / 3) }')"
+        # after a number of steps, not a time: a fast machine would be done, a busy one not begun
+        steps=$(($(wc -l 2>/dev/null <"$out/train_log.tsv" || echo 0) + 4 + (n * 7919 + 3 * $1) % 31))
+        while kill -0 $pid 2>/dev/null && [ "$(wc -l 2>/dev/null <"$out/train_log.tsv" || echo 0)" -lt $steps ]; do sleep .005; done
         if ! kill -9 $pid 2>/dev/null; then
             wait $pid || return 1
             break
