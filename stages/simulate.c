@@ -106,28 +106,13 @@ static size_t *read_subjects(const char *text, size_t *n, err *e)
 /* The table, whole or not at all. */
 static int write_power(const char *path, const power_row *rows, const power_plan *p, err *e)
 {
-    atomic *a = NULL;
     buffer b = { 0 };
-    FILE *f = NULL;
     int status = -1;
     buffer_text(&b, "subjects\tpower\tpower_lo\tpower_hi\tmean_delta_r2\tmean_interval_width\tstudies\n");
     for (size_t i = 0; i < p->n_subjects; i++)
         buffer_printf(&b, "%zu\t%.4f\t%.4f\t%.4f\t%.5f\t%.5f\t%zu\n", rows[i].subjects, rows[i].power, rows[i].lo, rows[i].hi,
                       rows[i].mean_delta, rows[i].mean_width, p->studies);
-    if (buffer_ok(&b, e) || atomic_open(&a, path, e)) goto done;
-    if (!(f = fopen(atomic_temporary(a), "wb"))) {
-        err_system(e, "%s", path);
-        goto done;
-    }
-    size_t wrote = fwrite(b.at, 1, b.size, f);
-    if (fclose(f) || wrote != b.size) {
-        err_system(e, "writing %s", path);
-        goto done;
-    }
-    status = atomic_commit(a, e);
-    a = NULL;
-done:
-    atomic_abandon(a);
+    if (!buffer_ok(&b, e)) status = atomic_write(path, b.at, b.size, e);
     free(b.at);
     return status;
 }

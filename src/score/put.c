@@ -172,8 +172,6 @@ int scores_put(store *s, const scores *x, const score_options *o, err *e)
 int scores_tsv(const scores *x, const char *path, err *e)
 {
     int status = -1;
-    atomic *a = NULL;
-    FILE *f = NULL;
     buffer b = { 0 };
     for (size_t k = 0; k < COLUMNS; k++)
         buffer_printf(&b, "%s%s", k ? "\t" : "", columns[k].name);
@@ -186,21 +184,7 @@ int scores_tsv(const scores *x, const char *path, err *e)
             if (columns[k].type == 'n') buffer_printf(&b, "%zu", *(const size_t *)at);
             buffer_text(&b, k + 1 < COLUMNS ? "\t" : "\n");
         }
-    if (buffer_ok(&b, e) || atomic_open(&a, path, e)) goto done;
-    f = fopen(atomic_temporary(a), "wb");
-    if (!f) {
-        err_system(e, "%s", path);
-        goto done;
-    }
-    size_t wrote = fwrite(b.at, 1, b.size, f);
-    if (fclose(f) || wrote != b.size) {
-        err_system(e, "writing %s", path);
-        goto done;
-    }
-    status = atomic_commit(a, e);
-    a = NULL;
-done:
-    atomic_abandon(a);
+    if (!buffer_ok(&b, e)) status = atomic_write(path, b.at, b.size, e);
     free(b.at);
     return status;
 }
