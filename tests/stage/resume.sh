@@ -36,15 +36,17 @@ inputs() {
 }
 
 # slow enough to be killed in its middle, on one thread
-encode() { "$bin/broca-encode" --responses responses.h5 --features m=words.h5:h.1 --features rate=story.h5:word_rate --baseline rate --candidates 12 --threads 1 "$@"; }
+encode() { $exec "$bin/broca-encode" --responses responses.h5 --features m=words.h5:h.1 --features rate=story.h5:word_rate --baseline rate --candidates 36 --threads 1 "$@"; }
+exec=
 
 killed() {
+    exec=exec # the stage itself is to be killed, not the shell around it
     encode --out killed.h5 &
-    pid=$!
+    pid=$! exec=
     n=0
     first=0 size=0
-    while [ "$size" -le "$first" ] && [ $n -lt 900 ] && kill -0 $pid 2>/dev/null; do # two records at least
-        sleep 0.05
+    while [ "$size" -le "$first" ] && [ $n -lt 9000 ] && kill -0 $pid 2>/dev/null; do # two records at least
+        sleep 0.01
         n=$((n + 1))
         size=$(wc -c 2>/dev/null <killed.h5.resume || echo 0)
         [ "$first" = 0 ] && first=$size
