@@ -2,42 +2,12 @@
 # SPDX-License-Identifier: MIT
 #
 # tests/stage/brain.sh: brains from outside: a run becomes t maps, subjects' maps a group, voxels and vertices have neighbours; each
-# kind of bad input ends with one clear error. Closes with `N passed, N failed, N skipped`.
+# kind of bad input ends with one clear error.
 
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C
-project=$(cd "$(dirname "$0")/../.." && pwd)
-BUILD=${BUILD:-$project/build}
-case $BUILD in /*) ;; *) BUILD=$project/$BUILD ;; esac
-broca=$BUILD/bin/broca
-shared=${BROCA_SHARED:-$project/../shared}
-case $shared in /*) ;; *) shared=$project/$shared ;; esac
 data=$shared/data
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0 skipped=0
 
-check() {
-    for name; do
-        if "$name" >log 2>&1; then passed=$((passed + 1)); echo "ok $name"
-        else failed=$((failed + 1)); cat log; echo "not ok $name"; fi
-    done
-}
-skip() {
-    why=$1; shift
-    for name; do skipped=$((skipped + 1)); echo "skip $name: $why"; done
-}
-works() { "$broca" "$@" >out 2>err </dev/null || { echo "failed: broca $*"; cat err; return 1; }; }
-says() { grep -qF -- "$1" err || { echo "not said: $1"; cat err; return 1; }; }
-refused() {
-    text=$1; shift
-    rm -f no.h5
-    "$broca" "$@" --out no.h5 >out 2>err </dev/null
-    got=$?
-    [ $got -eq 2 ] || { echo "exit $got, expected 2: broca $*"; cat err; return 1; }
-    says "$text" && [ ! -e no.h5 ]
-}
 values() { "$broca" export --quiet "$1" --dataset "$2" --to tsv --out column.tsv && sed 1d column.tsv; }
 
 # ---- without the mirror: a matrix of bytes ----
@@ -129,9 +99,12 @@ brains_that_do_not_fit_are_refused() {
     refused 'names vertex 999 of 42' topography --map "$data/formats/gifti/sulc_gz.shape.gii" --weights "mesh:$data/formats/damaged/gifti_triangle_out_of_range.surf.gii"
 }
 if [ -d "$bids" ]; then check a_run_with_mask_and_confounds_becomes_a_map
-else skip 'no ../shared/data/formats (BROCA_SHARED names another place)' a_run_with_mask_and_confounds_becomes_a_map; fi
+else skip a_run_with_mask_and_confounds_becomes_a_map 'no ../shared/data/formats (BROCA_SHARED names another place)'; fi
 if [ -d "$data/nifti_words_contrast" ] && [ -d "$data/parcels" ] && [ -d "$data/formats" ]; then check subjects_maps_become_a_group slices_are_drawn a_map_written_as_an_image_reads_back brains_that_do_not_fit_are_refused
-else skip 'no ../shared/data/nifti_words_contrast, parcels, formats' subjects_maps_become_a_group slices_are_drawn a_map_written_as_an_image_reads_back brains_that_do_not_fit_are_refused; fi
+else
+    for name in subjects_maps_become_a_group slices_are_drawn a_map_written_as_an_image_reads_back brains_that_do_not_fit_are_refused; do
+        skip $name 'no ../shared/data/nifti_words_contrast, parcels, formats'
+    done
+fi
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+finish

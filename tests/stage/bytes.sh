@@ -3,34 +3,11 @@
 #
 # The same bytes, always: a product does not depend on threads, on the threads of BLAS, on which build of OpenBLAS is loaded,
 # on the folder it is made in, on what was there before, or on having been killed. All inputs are made here.
-# Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
 
 # shellcheck disable=SC2086,SC2317  # $series is several words; the tests are called by name
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C.UTF-8
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-BUILD=${BUILD:-build}
-case $BUILD in /*) ;; *) BUILD=$project/$BUILD ;; esac
-bin=$BUILD/bin
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
 unset OPENBLAS_CORETYPE OPENBLAS_NUM_THREADS OMP_NUM_THREADS
-cd "$work" || exit 1
-passed=0 failed=0 skipped=0
-
-check() { # NAME...: each is a function that prints what went wrong and returns 1
-    for name; do
-        if ("$name") >"$work/said" 2>&1; then
-            passed=$((passed + 1))
-            echo "ok $name"
-        else
-            sed 's/^/  /' "$work/said"
-            failed=$((failed + 1))
-            echo "not ok $name"
-        fi
-    done
-}
-skip() { skipped=$((skipped + 1)); echo "skip $1 $2"; }
 
 # ---- the products ----
 
@@ -252,5 +229,4 @@ check where_inputs_lie_changes_no_byte encode_killed_and_run_again_gives_the_sam
     extract_killed_and_run_again_gives_the_same_bytes interrupted_encode_leaves_the_old_product any_memory_gives_the_same_bytes \
     memory_below_what_all_at_once_takes_is_refused
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+finish

@@ -2,32 +2,11 @@
 # SPDX-License-Identifier: MIT
 #
 # broca encode from outside: replicate modes, the options of encoding, and what bad input says. All inputs are made here.
-# Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
 
 # shellcheck disable=SC2086,SC2317  # $items is several words; the tests are called by name
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C.UTF-8
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-BUILD=${BUILD:-build}
-case $BUILD in /*) ;; *) BUILD=$project/$BUILD ;; esac
-broca=$BUILD/bin/broca
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0 skipped=0
 
-check() { # NAME...: each is a function that prints what went wrong and returns 1
-    for name; do
-        if "$name" >"$work/.said" 2>&1; then
-            passed=$((passed + 1))
-            echo "ok $name"
-        else
-            sed 's/^/  /' "$work/.said"
-            failed=$((failed + 1))
-            echo "not ok $name"
-        fi
-    done
-}
 works() { "$broca" "$@" >.out 2>.err </dev/null || { echo "exit $?: broca $*"; cat .err; return 1; }; }
 says() { grep -qiF -- "$1" .err || { echo "it does not say: $1"; cat .err; return 1; }; }
 # refused TEXT... -- STAGE ARGUMENT...: exit 2, one error with all the texts, no product
@@ -211,5 +190,4 @@ check each_mode_says_its_folds_and_what_differs tuckute2024_has_its_sixty_alphas
     oasm_that_reaches_over_the_gap_is_refused the_doctor_tells_folds_that_leak built_in_features_stand_for_the_baseline \
     variance_is_partitioned given_gammas_are_checked \
     different_stimuli_lists_the_first_that_differ alphas_below_0_or_not_finite an_empty_training_set a_column_that_overflows_float32
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+finish

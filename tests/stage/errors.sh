@@ -3,33 +3,10 @@
 #
 # Bad input from outside: each gets one clear error (what, where), its exit status (2; 1 for the disk), and leaves nothing:
 # no product, no temporary file, no lock. All inputs are made here.
-# Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
 
 # shellcheck disable=SC2086,SC2317  # $encode and $extract are several words; the tests are called by name
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C.UTF-8
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-BUILD=${BUILD:-build}
-case $BUILD in /*) ;; *) BUILD=$project/$BUILD ;; esac
-broca=$BUILD/bin/broca
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0 skipped=0
-
-check() { # NAME...: each is a function that prints what went wrong and returns 1
-    for name; do
-        if "$name" >"$work/.said" 2>&1; then
-            passed=$((passed + 1))
-            echo "ok $name"
-        else
-            sed 's/^/  /' "$work/.said"
-            failed=$((failed + 1))
-            echo "not ok $name"
-        fi
-    done
-}
-skip() { skipped=$((skipped + 1)); echo "skip $1 $2"; }
 
 # works STAGE ARGUMENT...
 works() { "$broca" "$@" >.out 2>.err </dev/null || { echo "exit $?: broca $*"; cat .err; return 1; }; }
@@ -86,7 +63,6 @@ inputs() {
         works import --from words words.tsv --out words.h5 &&
         works extract --arch gpt2,layers=2,width=16,heads=2,context=128,tokenizer=letters --seed 7 --stimuli items.h5 \
             --save-model good --out features.h5 || return 1
-    size=$(wc -c <good/model.safetensors)
     length=$(od -An -tu8 -N8 good/model.safetensors | tr -d ' ')
     tail -c +9 good/model.safetensors | head -c "$length" >header
     tail -c +$((length + 9)) good/model.safetensors >data
@@ -442,7 +418,9 @@ a_fetched_file_with_a_wrong_hash() {
     [ -z "$(find fetched -type f)" ] || { find fetched; return 1; }
 }
 
-check inputs the_good_folder_is_read truncated_weights bytes_after_the_last_tensor a_header_longer_than_its_file \
+check inputs
+size=$(wc -c <good/model.safetensors) length=$(wc -c <header)
+check the_good_folder_is_read truncated_weights bytes_after_the_last_tensor a_header_longer_than_its_file \
     a_header_that_ends_in_the_data a_header_that_lies_about_shapes a_header_that_lies_about_places a_weight_that_is_not_finite \
     a_missing_tensor a_missing_shard an_unknown_architecture a_config_of_another_model
 check overlapping_words_of_a_textgrid other_damage_of_a_textgrid disorder_in_a_table_of_words
@@ -456,5 +434,4 @@ else for name in $disk; do skip "$name" 'no small disk can be mounted here'; don
 check a_limit_on_the_size_of_files a_folder_that_cannot_be_made a_product_that_another_process_writes \
     a_product_survives_a_failed_replacement a_fetched_file_with_a_wrong_hash
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+finish

@@ -2,16 +2,11 @@
 # SPDX-License-Identifier: MIT
 #
 # pipeline/fetch from outside, on a small mirror and table made here: no network, no data of others.
-# Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
 
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 fetch=$project/pipeline/fetch
 unset BROCA_OFFLINE
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0 skipped=0
 
 sha() { sha256sum <"$1" | cut -d' ' -f1; }
 
@@ -273,21 +268,12 @@ every_row_of_the_real_table_is_sound() {
     run 0 --list && text alice2016 && text tinystories-656k
 }
 
-check() {
-    world
-    if (eval "$1") >"$work.log" 2>&1; then echo "ok $1"; passed=$((passed + 1))
-    else echo "not ok $1"; sed 's/^[^#]/# &/' "$work.log"; failed=$((failed + 1)); fi
-    rm -f "$work.log"
-}
-
-skip() { echo "skip $1: $2"; skipped=$((skipped + 1)); }
-
 # checks NEEDED TEST...: TOOL present, or each is skipped by name
 checks() {
     tool=$1
     shift
-    for test; do
-        if command -v "$tool" >/dev/null; then check "$test"; else skip "$test" "no $tool"; fi
+    for each; do
+        if command -v "$tool" >/dev/null; then world && check "$each"; else skip "$each" "no $tool"; fi
     done
 }
 
@@ -307,5 +293,4 @@ world
 if in_a_small_disk "$out" true 2>/dev/null; then check a_full_disk_is_named_and_nothing_is_left
 else skip a_full_disk_is_named_and_nothing_is_left 'no small disk can be mounted here'; fi
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+finish

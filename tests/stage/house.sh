@@ -2,33 +2,11 @@
 # SPDX-License-Identifier: MIT
 #
 # The house from outside: dispatch, options, doctor, inspect, export, the harness of the tests, and what every file of the
-# tree keeps to. Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
+# tree keeps to.
 
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C.UTF-8
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-BUILD=${BUILD:-build}
-case $BUILD in /*) ;; *) BUILD=$project/$BUILD ;; esac
-bin=$BUILD/bin broca=$BUILD/bin/broca
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
 unset OPENBLAS_CORETYPE OPENBLAS_NUM_THREADS
-cd "$work" || exit 1
-passed=0 failed=0 skipped=0
-
-check() { # NAME...: each is a function that prints what went wrong and returns 1
-    for name; do
-        if "$name" >"$work/.said" 2>&1; then
-            passed=$((passed + 1))
-            echo "ok $name"
-        else
-            cat "$work/.said"
-            failed=$((failed + 1))
-            echo "not ok $name"
-        fi
-    done
-}
-skip() { skipped=$((skipped + 1)); echo "skip $1 $2"; }
 
 # runs STATUS COMMAND...: stdout in out, stderr in err; the exit status must be STATUS
 runs() {
@@ -427,5 +405,4 @@ check each_library_has_its_one_place no_exit_and_no_abort_below_stages no_path_o
     every_source_has_its_licence_line every_script_can_be_read_by_its_shell the_documents_of_the_house_are_there \
     links_of_the_documents_lead_somewhere
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+finish

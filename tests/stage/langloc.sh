@@ -3,31 +3,12 @@
 #
 # The project's own stimuli, stimuli/langloc-broca and stimuli/simulated-story: what is committed is what the programs
 # beside it make, and it keeps the rules that its README states. No file of others is read.
-# Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
 # LANGLOC_STIMULI=FOLDER checks another folder of the same layout (to see the checks fail on a spoilt copy).
 
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 stimuli=${LANGLOC_STIMULI:-$project/stimuli}
 langloc=$stimuli/langloc-broca story=$stimuli/simulated-story
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0 skipped=0
-
-# check NAME COMMAND...: the command's complaints follow a failure
-check() {
-    name=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then
-        passed=$((passed + 1))
-        echo "ok $name"
-    else
-        failed=$((failed + 1))
-        echo "not ok $name"
-        sed 's/^/  /' "$work/said" | head -5
-    fi
-}
 
 # rows CONDITION AWK-PROGRAM: sentences.tsv first, then stimuli.tsv, with these at hand:
 #   text[k] tags[k] of sentence k; words[w]: w is a word of a sentence; bad(why) for the item at hand; the program sees
@@ -110,39 +91,39 @@ word_rate_drifts() {
               printf "words per 10 s: mean %.1f, s.d. %.1f\n", mean, sd; exit !(sd / mean > .1) }' "$story/words.tsv"
 }
 
-check generate_compiles_without_warnings build "$langloc/generate.c" generate
-check committed_stimuli_are_what_generate_makes regenerated
-check another_seed_changes_texts_only another_seed
-check eleven_words_are_refused_by_line refuses '5s/ paths//' 'spoilt.tsv:5: 11 words, expected 12'
-check capital_letters_are_refused refuses '3s/ferry/Ferry/' "spoilt.tsv:3: 'Ferry'"
-check a_suffix_that_the_word_lacks_is_refused refuses '2s/C+ed/C+es/' "spoilt.tsv:2: 'counted'"
-check header_names_the_columns header
-check conditions_are_sorted_and_equally_many counts
-check ids_and_texts_are_unique unique_columns
-check every_item_has_twelve_lower_case_words rows SWJN '
+check_that generate_compiles_without_warnings build "$langloc/generate.c" generate
+check_that committed_stimuli_are_what_generate_makes regenerated
+check_that another_seed_changes_texts_only another_seed
+check_that eleven_words_are_refused_by_line refuses '5s/ paths//' 'spoilt.tsv:5: 11 words, expected 12'
+check_that capital_letters_are_refused refuses '3s/ferry/Ferry/' "spoilt.tsv:3: 'Ferry'"
+check_that a_suffix_that_the_word_lacks_is_refused refuses '2s/C+ed/C+es/' "spoilt.tsv:2: 'counted'"
+check_that header_names_the_columns header
+check_that conditions_are_sorted_and_equally_many counts
+check_that ids_and_texts_are_unique unique_columns
+check_that every_item_has_twelve_lower_case_words rows SWJN '
     NF != 5 || $2 !~ /^[a-z]+( [a-z]+)*$/ || n != 12 { bad("not 12 words of letters a-z in five columns") }
     { if (++item[$3] != $5 || $1 != sprintf("%s%03d", tolower($3), $5)) bad("id and item are not in order") }'
-check s_items_are_the_sentences rows S '
+check_that s_items_are_the_sentences rows S '
     $2 != text[$5] || $4 != $5 { bad("differs from sentences.tsv") }'
-check w_uses_every_word_of_s_exactly_once rows W '
+check_that w_uses_every_word_of_s_exactly_once rows W '
     $4 != 0 { bad("group is not 0") }
     { for (i = 1; i <= n; i++) total[word[i]]-- }
     END { for (w in total) if (total[w] != 0) bad(w " is used " total[w] " times too few") }'
 # A bound that does not need to know who dealt which word: an item cannot hold three words of one sentence in their order
 # unless they occur in it in that order. Words of every sentence ("the") could come from elsewhere, so only words that
 # one sentence alone has are traced.
-check w_keeps_at_most_two_words_of_a_sentence rows W '
+check_that w_keeps_at_most_two_words_of_a_sentence rows W '
     seen == 1 { for (k in text) { m = split(text[k], part, " ")
                     for (i = 1; i <= m; i++) if (total[part[i]] == 1) owner[part[i]] = k } }
     { split("", held); for (i = 1; i <= n; i++) if (word[i] in owner && ++held[owner[word[i]]] > 2)
           bad("three words of sentence " owner[word[i]]); traced += (word[1] in owner) }
     END { if (!traced) bad("nothing was traced") }'
-check w_has_no_two_neighbours_of_a_sentence rows W '
+check_that w_has_no_two_neighbours_of_a_sentence rows W '
     seen == 1 { for (k in text) { m = split(text[k], part, " ")
                     for (i = 1; i < m; i++) pair[part[i] " " part[i + 1]] } }
     { for (i = 1; i < n; i++) if (word[i] == word[i + 1] || (word[i] " " word[i + 1]) in pair)
           bad(word[i] " " word[i + 1]) }'
-check j_keeps_function_words_and_inflections rows J '
+check_that j_keeps_function_words_and_inflections rows J '
     $4 != $5 { bad("group is not its sentence") }
     { split(text[$4], from, " "); split(tags[$4], tag, " ")
       for (i = 1; i <= n; i++) {
@@ -152,7 +133,7 @@ check j_keeps_function_words_and_inflections rows J '
           else if (substr(word[i], length(word[i]) - length(suffix) + 1) != suffix) bad(word[i] " lost -" suffix)
           else if (length(word[i]) != length(from[i])) bad(word[i] " is not as long as " from[i]) } }
     END { if (!kept) bad("no function word") }'
-check j_has_one_nonword_for_a_stem_in_an_item rows J '
+check_that j_has_one_nonword_for_a_stem_in_an_item rows J '
     { split(text[$4], from, " "); split(tags[$4], tag, " "); split("", stem)
       for (i = 1; i <= n; i++) if (tag[i] != "F") {
           cut = length(tag[i]) > 2 ? length(tag[i]) - 2 : 0
@@ -160,23 +141,23 @@ check j_has_one_nonword_for_a_stem_in_an_item rows J '
           if (s in stem) { again++; if (stem[s] != j) bad(s " became " stem[s] " and " j) }
           stem[s] = j } }
     END { if (!again) bad("no stem occurs twice: the check is empty") }'
-check j_agrees_with_a_and_an rows J '
+check_that j_agrees_with_a_and_an rows J '
     { for (i = 1; i < n; i++) if ((word[i] == "a" && word[i + 1] ~ /^[aeiou]/) ||
           (word[i] == "an" && word[i + 1] ~ /^[^aeiou]/)) bad(word[i] " " word[i + 1]) }'
-check n_has_nonwords_only rows N '
+check_that n_has_nonwords_only rows N '
     { split("", held); for (i = 1; i <= n; i++) {
           if (word[i] in words) bad(word[i] " is a word of S")
           if (word[i] in held) bad(word[i] " stands twice")
           if (word[i] !~ /[aeiouy]/) bad(word[i] " has no vowel")
           if (length(word[i]) > 3 && word[i] in before) bad(word[i] " was used before")
           held[word[i]]; before[word[i]] } }'
-check n_is_matched_in_letters rows N '
+check_that n_is_matched_in_letters rows N '
     $4 != $5 { bad("group is not its sentence") }
     { split(text[$4], from, " ")
       if (length($2) != length(text[$4])) bad("not as many letters as its sentence")
       for (i = 1; i <= n; i++) { d = length(word[i]) - length(from[i])
           if (d > 1 || d < -2 || (d > 0 && length(from[i]) > 1)) bad(word[i] " for " from[i]) } }'
-check nonwords_are_no_common_words awk -F '\t' '
+check_that nonwords_are_no_common_words awk -F '\t' '
     FNR == 1 { file++ }
     file == 1 { if ($0 !~ /^#/) { n = split($0, w, " ")
                     for (i = 1; i <= n; i++) if (w[i] ~ /^~/) part[substr(w[i], 2)]; else { common[w[i]]; have++ } }
@@ -188,11 +169,10 @@ check nonwords_are_no_common_words awk -F '\t' '
             for (p in part) if (index(w[i], p)) { print $1 ": " w[i]; wrong = 1 } } }
     END { exit wrong || have < 1000 }' "$langloc/common.txt" "$langloc/sentences.tsv" "$langloc/stimuli.tsv"
 
-check time_compiles_without_warnings build "$story/time.c" time
-check committed_word_times_are_what_time_makes retimed
-check words_are_the_story same_story
-check onsets_increase_and_words_do_not_overlap word_times
-check word_rate_drifts word_rate_drifts
+check_that time_compiles_without_warnings build "$story/time.c" time
+check_that committed_word_times_are_what_time_makes retimed
+check_that words_are_the_story same_story
+check_that onsets_increase_and_words_do_not_overlap word_times
+check_that word_rate_drifts word_rate_drifts
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+finish

@@ -4,15 +4,8 @@
 # The layers of the house, from the #include lines: a room includes headers of rooms above it only, and rooms of one line
 # never include one another. Seen to fail on copies with a wrong include planted.
 
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-
-pass() { passed=$((passed + 1)); echo "ok $1"; }
-fail() { failed=$((failed + 1)); echo "not ok $1"; }
 
 # violations ROOT: a line for each wrong include; the last line is `read N includes of M files`
 violations() (
@@ -123,5 +116,4 @@ planted a_stage_may_not_reach_into_a_room stages/stage.c '#include "../src/store
 planted an_analysis_may_use_activations src/score/planted.c '#include "broca/activations.h" /* broca/report.h */' 0
 planted a_stage_may_include_all stages/planted.c '#include "broca/report.h"' 0
 
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+finish

@@ -3,44 +3,11 @@
 #
 # broca localize from outside: conditions by any column, sums of conditions, exactly k, replicate modes, controls and complement
 # as features of broca encode, what the page says; and each error of a contrast that cannot be made. All inputs are made here.
-# Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
 
 # shellcheck disable=SC2086,SC2317  # the tests are called by name
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-BUILD=${BUILD:-build}
-case $BUILD in /*) ;; *) BUILD=$project/$BUILD ;; esac
-broca=$BUILD/bin/broca
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0 skipped=0
 
-check() { # NAME...: each is a function that prints what went wrong and returns 1
-    for name; do
-        if "$name" >"$work/.said" 2>&1; then
-            passed=$((passed + 1))
-            echo "ok $name"
-        else
-            sed 's/^/  /' "$work/.said"
-            failed=$((failed + 1))
-            echo "not ok $name"
-        fi
-    done
-}
-works() { "$broca" "$@" >out 2>err </dev/null || { echo "exit $?: broca $*"; cat err; return 1; }; }
-says() { grep -qF -- "$1" err || { echo "not said: $1"; cat err; return 1; }; }
-# refused TEXT ARGUMENT...: exit 2, the text, no product
-refused() {
-    text=$1
-    shift
-    rm -f no.h5
-    "$broca" "$@" --out no.h5 >out 2>err </dev/null
-    got=$?
-    [ $got -eq 2 ] || { echo "exit $got, expected 2: broca $*"; cat err; return 1; }
-    says "$text" && [ ! -e no.h5 ]
-}
 values() { "$broca" export --quiet "$1" --dataset "$2" --to tsv --out values.tsv && sed 1d values.tsv; }
 localize() { works localize --activations a.h5 --stimuli s.h5 "$@"; }
 
@@ -139,5 +106,4 @@ check exactly_k_units_are_selected the_largest_t_are_selected a_condition_may_be
     a_condition_that_is_missing_is_named one_item_of_a_condition_is_refused constant_units_have_no_t_and_are_counted \
     replicate_modes_do_what_their_code_did controls_and_complement_are_features_too the_page_tells_the_network
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+finish

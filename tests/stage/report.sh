@@ -4,19 +4,9 @@
 # The report from outside: one file that stands alone, the finding first, every figure with its unit, what was left out with its
 # reason, and the commands that repeat it.
 
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-bin=$(cd "$project" && cd "${BIN:-${BUILD:-build}/bin}" && pwd) || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0
 
-check() { # check NAME: a function that is true
-    if "$1" >log 2>&1; then passed=$((passed + 1)); echo "ok $1"
-    else failed=$((failed + 1)); sed 's/^/  /' log; echo "not ok $1"; fi
-}
 broca() { # export knows no threads
     s=$1
     shift
@@ -146,5 +136,4 @@ for t in study it_stands_alone its_tags_are_balanced the_finding_comes_first_and
     items_have_no_volumes_and_the_only_subject_has_its_name a_replicate_mode_stands_beside_with_what_differs; do
     check $t
 done
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+finish

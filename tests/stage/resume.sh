@@ -3,31 +3,9 @@
 #
 # A killed `broca encode` goes on from what it had finished, and its product has the bytes of an undisturbed run's; rotated
 # responses (--null) of unrelated features score like the responses themselves.
-# Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
 
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-BUILD=${BUILD:-build}
-case $BUILD in /*) ;; *) BUILD=$project/$BUILD ;; esac
-bin=$BUILD/bin
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-cd "$work" || exit 1
-
-check() {
-    name=$1
-    shift
-    if "$@" >said 2>&1; then
-        passed=$((passed + 1))
-        echo "ok $name"
-    else
-        failed=$((failed + 1))
-        echo "not ok $name"
-        sed 's/^/  /' said | tail -5
-    fi
-}
 
 inputs() {
     "$bin/broca-import" --from words "$project/stimuli/simulated-story/words.tsv" --out story.h5 &&
@@ -80,12 +58,11 @@ too_many_rotations() {
     grep -q 'different rotations, all of them are taken' err && ! "$bin/broca-inspect" all.h5 | grep -q 'null_r .*\[100000 ×'
 }
 
-check inputs inputs
-check undisturbed encode --out whole.h5
-check a_kill_leaves_what_was_finished killed
-check another_run_is_refused refused
-check torn_at_the_end_it_resumes_to_the_same_bytes torn
-check rotations_are_scored rotated
-check more_rotations_than_there_are_are_all_of_them too_many_rotations
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed = 0 ]
+check_that inputs inputs
+check_that undisturbed encode --out whole.h5
+check_that a_kill_leaves_what_was_finished killed
+check_that another_run_is_refused refused
+check_that torn_at_the_end_it_resumes_to_the_same_bytes torn
+check_that rotations_are_scored rotated
+check_that more_rotations_than_there_are_are_all_of_them too_many_rotations
+finish

@@ -3,46 +3,11 @@
 #
 # broca topography from outside: a small network with sheets made here, Moran's I beside a double sum in awk, both nulls, the
 # layouts for models without a sheet, a mesh, white noise, the page; and the pair of topolm-small-pytorch where it can be had.
-# Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
 
 # shellcheck disable=SC2086,SC2317  # the tests are called by name
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-BUILD=${BUILD:-build}
-case $BUILD in /*) ;; *) BUILD=$project/$BUILD ;; esac
-BROCA_SHARED=${BROCA_SHARED:-$project/../shared}
-broca=$BUILD/bin/broca
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0 skipped=0
 
-check() { # NAME...: each is a function that prints what went wrong and returns 1
-    for name; do
-        if "$name" >"$work/.said" 2>&1; then
-            passed=$((passed + 1))
-            echo "ok $name"
-        else
-            sed 's/^/  /' "$work/.said"
-            failed=$((failed + 1))
-            echo "not ok $name"
-        fi
-    done
-}
-skip() { skipped=$((skipped + 1)); echo "skip $1 $2"; }
-works() { "$broca" "$@" >out 2>err </dev/null || { echo "exit $?: broca $*"; cat err; return 1; }; }
-says() { grep -qF -- "$1" err || { echo "not said: $1"; cat err; return 1; }; }
-# refused TEXT ARGUMENT...: exit 2, the text, no product
-refused() {
-    text=$1
-    shift
-    rm -f no.h5
-    "$broca" "$@" --out no.h5 >out 2>err </dev/null
-    got=$?
-    [ $got -eq 2 ] || { echo "exit $got, expected 2: broca $*"; cat err; return 1; }
-    says "$text" && [ ! -e no.h5 ]
-}
 # values FILE DATASET: one value a line
 values() { # two may run at once, at both ends of a pipe
     f=column.$(echo "$1.$2" | tr '/' '_').tsv
@@ -236,5 +201,4 @@ if [ -f "$pair/topolm-small/topography.safetensors" ]; then check the_pair_equal
 else skip the_pair_equals_its_expected_values 'topolm-small-pytorch is not here (pipeline/fetch topolm-small-pytorch)'
 fi
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+finish

@@ -3,32 +3,9 @@
 #
 # Token files and training from outside: a run that is killed (kill -9) at random steps and resumed gives the bytes of an
 # undisturbed one, on one thread and on two; signals, locks, full disks, and bad input.
-# Prints `ok NAME`, `not ok NAME` or `skip NAME`, then `N passed, N failed, N skipped`; exit 1 on a failure.
 
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-BUILD=${BUILD:-build}
-case $BUILD in /*) ;; *) BUILD=$project/$BUILD ;; esac
-bin=$BUILD/bin
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0 skipped=0
-cd "$work" || exit 1
-
-check() {
-    for name; do
-        if "$name" >said 2>&1; then
-            passed=$((passed + 1))
-            echo "ok $name"
-        else
-            failed=$((failed + 1))
-            echo "not ok $name"
-            sed 's/^/  /' said | tail -8
-        fi
-    done
-}
-skip() { skipped=$((skipped + 1)); echo "skip $1 $2"; }
 
 # refused STATUS TEXT COMMAND...: one clear error
 refused() {
@@ -226,5 +203,4 @@ mkdir -p small
 if unshare -rm mount -t tmpfs -o size=64k none small 2>/dev/null; then check a_full_disk_keeps_the_checkpoint_before
 else skip a_full_disk_keeps_the_checkpoint_before 'no small disk can be mounted here'; fi
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ $failed -eq 0 ]
+finish

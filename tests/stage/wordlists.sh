@@ -3,35 +3,16 @@
 #
 # The project's own word lists, stimuli/wordlists-broca: what is committed is what match.c makes (where the counts are at
 # hand), and it keeps the rules that its README states.
-# Prints `ok NAME`, `not ok NAME` or `skip NAME REASON`, then `N passed, N failed, N skipped`; exit 1 on a failure.
 # WORDLISTS=FOLDER checks another folder of the same layout (to see the checks fail on a spoilt copy).
 
 # shellcheck disable=SC2317  # the tests are called by name
-set -u
+. "$(dirname "$0")/scaffold"
 export LC_ALL=C
-project=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 lists=${WORDLISTS:-$project/stimuli/wordlists-broca}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-passed=0 failed=0 skipped=0
 counts=
 for folder in "$project/stimuli/obtained/wordlists" "${BROCA_SHARED:-$project/../shared}/data/wordlists"; do
     [ -f "$folder/eltec_word_counts_top50k.tsv.gz" ] && counts=$folder/eltec_word_counts_top50k.tsv.gz && break
 done
-
-check() { # check NAME COMMAND...: the command's complaints follow a failure
-    name=$1
-    shift
-    if "$@" >"$work/said" 2>&1; then
-        passed=$((passed + 1))
-        echo "ok $name"
-    else
-        failed=$((failed + 1))
-        echo "not ok $name"
-        sed 's/^/  /' "$work/said" | head -5
-    fi
-}
-skip() { skipped=$((skipped + 1)); echo "skip $1 $2"; }
 
 build() {
     "${CC:-cc}" -std=c11 -D_GNU_SOURCE -O1 -ffp-contract=off -Wall -Wextra -Wconversion -Wshadow -Wvla -Werror \
@@ -70,21 +51,20 @@ refuses() { # refuses SED-SCRIPT PATTERN
     [ $? -eq 2 ] && grep -q "$2" "$work/error" && [ ! -s "$work/made" ]
 }
 
-check match_compiles_without_warnings build
-check four_cells_of_48_words_in_categories_of_12 cells
-check every_cell_has_the_same_lengths lengths_are_equal
-check words_are_unique unique
-check words_are_candidates_with_their_category chosen_from_candidates
-check length_alone_matches_without_counts length_alone_matches_without_counts
-check a_word_that_stands_twice_is_refused refuses '3p' 'stands twice'
-check a_category_of_too_few_words_is_refused refuses '/^s.*animal/d; /^[a-l].*animal/d; /^m.*animal/d' 'too few words'
-check a_class_that_is_none_is_refused refuses '5s/noun/nuon/' 'neither noun nor verb'
+check_that match_compiles_without_warnings build
+check_that four_cells_of_48_words_in_categories_of_12 cells
+check_that every_cell_has_the_same_lengths lengths_are_equal
+check_that words_are_unique unique
+check_that words_are_candidates_with_their_category chosen_from_candidates
+check_that length_alone_matches_without_counts length_alone_matches_without_counts
+check_that a_word_that_stands_twice_is_refused refuses '3p' 'stands twice'
+check_that a_category_of_too_few_words_is_refused refuses '/^s.*animal/d; /^[a-l].*animal/d; /^m.*animal/d' 'too few words'
+check_that a_class_that_is_none_is_refused refuses '5s/noun/nuon/' 'neither noun nor verb'
 if [ -n "$counts" ]; then
-    check committed_lists_are_what_match_makes regenerated
-    check mean_log_frequencies_agree_within_a_third_of_a_bit frequencies_agree
+    check_that committed_lists_are_what_match_makes regenerated
+    check_that mean_log_frequencies_agree_within_a_third_of_a_bit frequencies_agree
 else
     skip committed_lists_are_what_match_makes 'the word counts are not here (pipeline/fetch wordlists)'
     skip mean_log_frequencies_agree_within_a_third_of_a_bit 'the word counts are not here (pipeline/fetch wordlists)'
 fi
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+finish
