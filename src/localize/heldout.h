@@ -38,7 +38,14 @@ static inline double item_value(const heldout_space *s, const localize_tap *tap,
     return s->o->absolute ? fabs(x) : x;
 }
 
+/* ---- heldout_items.c ---- */
+
+/* Of s with in, o, m, units set: room, the units' scales over all items, and split 0. heldout_close also after an error. */
+int heldout_open(heldout_space *s, err *e);
+void heldout_close(heldout_space *s);
+/* part[0] and part[1] by split `number`. */
 int heldout_split(heldout_space *s, uint32_t number, err *e);
+/* t [count×units] of half `which` under labels and tokens [count×part.n]. */
 int heldout_map(double *t, const heldout_space *s, int which, const uint8_t *label, const double *tokens, size_t count,
                 err *e);
 /* value [n]: mean z of the selected units in each item. */
@@ -47,6 +54,7 @@ void heldout_values(double *value, const heldout_space *s, const uint8_t *select
 t_result heldout_test(const heldout_space *s, const double *value, const uint8_t *label, const double *tokens, size_t n,
                       double *work);
 double largest_of(const double *t, size_t n);
+
 /* reselect.c: null_* and the p's of out. */
 int heldout_permute(localizer_heldout *out, const heldout_space *s, err *e);
 /* overlap.c: split_* of out; t [2×units] is room. */
