@@ -110,9 +110,6 @@ typedef struct {
     part_sums *held_part;        /* [F×blocks×held v] likewise */
     char **taps; size_t n_taps;  /* nested sets: names of the sets chosen from, */
     int32_t *layer;              /* [F×v] and which of them a fold takes */
-    double *inner;               /* [F×A×v] when asked (of the candidate chosen for plain sets) */
-    float *prediction;           /* [N×v] NaN where never tested, when asked */
-    float *weight;               /* [p×v] mean over folds, when asked */
 } encoded_set;
 
 typedef struct {
@@ -137,6 +134,8 @@ typedef struct {
     bool oasm_apart;             /* OASM among the features: no test row shares a column with a training row */
     size_t edges, choices;       /* alphas chosen at an end of the grid, of all choices */
     size_t screened, rescored;   /* responses whose alphas were screened in fp32; of them scored again in fp64 */
+    struct saved *saved;         /* predictions, weights (mean over folds) and inner scores that were asked for: in a file, out of which */
+    size_t *saved_response;      /* [v] encoded_put writes them; SIZE_MAX: excluded */
     arena *memory;
 } encoded;
 

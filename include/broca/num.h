@@ -221,6 +221,14 @@ typedef struct { double r, r2, r2_train, sse, sst, yy, pp, yp; } fit_score;
 fit_score score_fold(const double *y, const double *prediction, size_t n, size_t stride, double train_mean,
                      double train_sd);
 
+/* What takes a fit as it is made, so that nobody holds the fits of all responses: called once for each response from any thread, in
+ * any order, after its score was written. y and prediction [t] of the test rows, weight [p] (NULL unless weights is set) are lent. */
+typedef struct {
+    void *context;
+    bool weights;
+    void (*take)(void *context, size_t response, const double *y, const double *prediction, const double *weight);
+} fit_sink;
+
 /* Arrays are the caller's; pointers may be NULL when not wanted. t = test rows in order of row number. */
 typedef struct {
     fit_score *score;    /* [v] of the test rows */
@@ -232,6 +240,7 @@ typedef struct {
     double *share;       /* [n_bands×v] product measure about the training mean (METHODS 3.9) */
     double *y_mean;      /* [v] mean of y over the training rows */
     double *weight;      /* [p×v] in units of standardised columns of x */
+    const fit_sink *sink; /* takes prediction and weight a response at a time */
     fit_score *held;     /* [(1 + blocks)×held.v]; NaN where a block leaves fewer than 2 test rows */
     part_sums *part;     /* [blocks×held.v] of the fits on all training rows */
     size_t dropped;      /* columns dropped as constant on training rows */

@@ -6,18 +6,18 @@
 
 #include "sets.h"
 
-typedef enum { REALS, FLOATS, COUNTS, SUMS, PARTS } cell_kind;
+typedef enum { REALS, COUNTS, SUMS, PARTS, PLACES } cell_kind;
 
-static const size_t sizes[] = { sizeof(double), sizeof(float), sizeof(int32_t), sizeof(product_sums), sizeof(part_sums) };
+static const size_t sizes[] = { sizeof(double), sizeof(int32_t), sizeof(product_sums), sizeof(part_sums), sizeof(size_t) };
 
 static void fill_nothing(char *at, cell_kind kind)
 {
     static const double nan_f8 = NAN;
-    static const float nan_f4 = NAN;
     static const product_sums nan_sums = { NAN, NAN, NAN };
     static const part_sums nan_parts = { NAN, NAN, NAN, NAN, NAN };
     static const int32_t none = 0;
-    const void *nothing[] = { &nan_f8, &nan_f4, &none, &nan_sums, &nan_parts };
+    static const size_t nowhere = SIZE_MAX;
+    const void *nothing[] = { &nan_f8, &none, &nan_sums, &nan_parts, &nowhere };
     memcpy(at, nothing[kind], sizes[kind]);
 }
 
@@ -39,7 +39,7 @@ static int remap(void *cells, cell_kind kind, size_t rows, size_t old_v, const s
     return 0;
 }
 
-static int remap_set(encoded_set *s, const encoded *x, const size_t *map, size_t v, size_t n_alphas, err *e)
+static int remap_set(encoded_set *s, const encoded *x, const size_t *map, size_t v, err *e)
 {
     size_t F = x->folds, old = x->v;
     const struct { void *cells; cell_kind kind; size_t rows; } list[] = {
@@ -51,20 +51,19 @@ static int remap_set(encoded_set *s, const encoded *x, const size_t *map, size_t
         { &s->jack_r, REALS, x->blocks }, { &s->jack_r2, REALS, x->blocks }, { &s->left_r, REALS, x->people },
         { &s->left_r2, REALS, x->people }, { &s->left_jack_r, REALS, x->people * x->blocks },
         { &s->left_jack_r2, REALS, x->people * x->blocks }, { &s->part, PARTS, x->parts }, { &s->layer, COUNTS, F },
-        { &s->inner, REALS, F * n_alphas }, { &s->prediction, FLOATS, x->n }, { &s->weight, FLOATS, s->p },
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (remap(list[i].cells, list[i].kind, list[i].rows, old, map, v, e)) return -1;
     return 0;
 }
 
-int encoded_columns(encoded *x, const size_t *map, size_t v, size_t n_alphas, err *e)
+int encoded_columns(encoded *x, const size_t *map, size_t v, err *e)
 {
     for (size_t i = 0; i < x->n_sets; i++)
-        if (remap_set(&x->sets[i], x, map, v, n_alphas, e)) return -1;
+        if (remap_set(&x->sets[i], x, map, v, e)) return -1;
     for (size_t i = 0; i < x->n_nested; i++)
-        if (remap_set(&x->nested[i], x, map, v, n_alphas, e)) return -1;
-    if (remap(&x->sst, REALS, x->folds, x->v, map, v, e)) return -1;
+        if (remap_set(&x->nested[i], x, map, v, e)) return -1;
+    if (remap(&x->sst, REALS, x->folds, x->v, map, v, e) || remap(&x->saved_response, PLACES, 1, x->v, map, v, e)) return -1;
     x->v = v;
     return 0;
 }

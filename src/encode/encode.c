@@ -53,8 +53,7 @@ void encoded_set_free(encoded_set *s)
 {
     void *owned[] = { s->name, s->alpha, s->inner_best, s->r, s->r2, s->r2_train, s->sse, s->gamma, s->share, s->r_mean, s->r_pooled,
                       s->r2_pooled, s->sums, s->null_r, s->null_r2, s->null_delta_r, s->null_delta_r2, s->jack_r, s->jack_r2, s->left_r,
-                      s->left_r2, s->left_jack_r, s->left_jack_r2, s->part, s->held, s->held_part, s->layer, s->n_nan, s->n_edge,
-                      s->inner, s->prediction, s->weight };
+                      s->left_r2, s->left_jack_r, s->left_jack_r2, s->part, s->held, s->held_part, s->layer, s->n_nan, s->n_edge };
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) free(owned[k]);
     for (size_t k = 0; k < s->n_taps; k++) free(s->taps[k]);
     free(s->taps);
@@ -65,8 +64,9 @@ void encoded_free(encoded *x)
     if (!x) return;
     for (size_t i = 0; i < x->n_sets; i++) encoded_set_free(&x->sets[i]);
     for (size_t i = 0; i < x->n_nested; i++) encoded_set_free(&x->nested[i]);
-    void *owned[] = { x->sets, x->nested, x->test, x->train, x->sst, x->block, x->part_block, x->part_fold, x->part_n };
+    void *owned[] = { x->sets, x->nested, x->test, x->train, x->sst, x->block, x->part_block, x->part_fold, x->part_n, x->saved_response };
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+    saved_close(x->saved, false);
     arena_free(x->memory);
     free(x);
 }
@@ -232,7 +232,7 @@ static void warn_short_blocks(const run *q, double tr)
 
 static int set_space(encoded_set *s, const fit_set *fit, const run *q, err *e)
 {
-    size_t F = q->outer->count, v = q->targets.out_v, cells = F * v, all = q->rows.all;
+    size_t F = q->outer->count, v = q->targets.out_v, cells = F * v;
     if (!(s->name = mem_text(fit->name, e))) return -1;
     s->kind = fit->kind;
     s->p = fit->p;
@@ -247,15 +247,11 @@ static int set_space(encoded_set *s, const fit_set *fit, const run *q, err *e)
     s->n_edge = mem_new(v, sizeof(int32_t), e);
     s->sums = mem_new(cells, sizeof *s->sums, e);
     if (!s->r_mean || !s->r_pooled || !s->r2_pooled || !s->n_nan || !s->n_edge || !s->sums) return -1;
-    if (q->o->save_prediction && !(s->prediction = mem_new(all * v, sizeof(float), e))) return -1;
-    for (size_t i = 0; s->prediction && i < all * v; i++) s->prediction[i] = NAN;
     if (fit->n_bands > 1) {
         s->gamma = mem_new(cells, sizeof(int32_t), e);
         s->share = mem_new(cells * fit->n_bands, sizeof(double), e);
         if (!s->gamma || !s->share) return -1;
     }
-    if (q->o->save_inner && fit->n_bands < 2 && !(s->inner = mem_new(cells * q->o->n_alphas, sizeof(double), e))) return -1;
-    if (q->o->save_weight && !(s->weight = mem_new(fit->p * v, sizeof(float), e))) return -1;
     for (size_t i = 0; fit->column && i < cells; i++) /* neuroids that are not fitted */
         for (size_t k = 0; k < sizeof tables / sizeof *tables; k++) (*tables[k])[i] = NAN;
     if (!q->jack_block) return 0;
@@ -416,7 +412,7 @@ static int join_parts(double **x, uint8_t **keep, band *bands, const fit_set *fi
     return 0;
 }
 
-enum { MOST_BANDS = 16 };
+enum { MOST_BANDS = 16, DIGEST = 64 };
 
 static void keep_scores(encoded_set *s, const run *q, const fit_set *fit, size_t f, const fit_score *score)
 {
@@ -438,17 +434,6 @@ static void keep_totals(run *q, const fit_set *fit, size_t f, const fit_score *s
         if (q->owner[fit->column[k]] == fit) q->result->sst[f * q->targets.out_v + fit->column[k]] = score[k].sst;
 }
 
-static void keep_predictions(encoded_set *s, const run *q, const fit_set *fit, size_t f, const double *prediction)
-{
-    size_t n = q->rows.n, v = q->targets.out_v, m = fit->n_columns, k = 0;
-    const uint8_t *test = q->outer->test + f * n;
-    for (size_t i = 0; i < n; i++) {
-        if (!test[i]) continue;
-        for (size_t j = 0; j < m; j++) s->prediction[q->rows.row[i] * v + fit->column[j]] = (float)prediction[k * m + j];
-        k++;
-    }
-}
-
 static void keep_held(encoded_set *s, const run *q, size_t f, const nested_result *r)
 {
     size_t rows = (1 + q->result->blocks) * q->held.v, parts = q->result->blocks * q->held.v;
@@ -464,15 +449,91 @@ static void scatter(void *to, const void *from, size_t rows, const run *q, const
             memcpy((char *)to + (i * q->targets.out_v + fit->column[k]) * size, (const char *)from + (i * fit->n_columns + k) * size, size);
 }
 
-/* Everything that a job gives, in one piece of memory: what the journal keeps. */
+static size_t test_rows(const run *q, size_t f)
+{
+    size_t t = 0;
+    for (size_t i = 0; i < q->rows.n; i++) t += q->outer->test[f * q->rows.n + i];
+    return t;
+}
+
+/* The file of what --save asks for, and the place in it of each neuroid that is no null response. */
+static int save_space(run *q, err *e)
+{
+    encoded *x = q->result;
+    const encode_options *o = q->o;
+    size_t F = q->outer->count, jobs = q->n_fits * F, real = 0;
+    size_t *length = mem_new(jobs * SAVED_KINDS, sizeof *length, e);
+    char *path = o->journal ? str_format(e, "%s.data", o->journal) : NULL;
+    int status = -1;
+    if (!length || (o->journal && !path) || !(x->saved_response = mem_new(x->v + 1, sizeof *x->saved_response, e))) goto done;
+    for (size_t j = 0; j < x->v; j++)
+        x->saved_response[j] = null_number_of(q->targets.subject[j], q->targets.roi[j]) ? SIZE_MAX : real++;
+    for (size_t i = 0; i < jobs; i++) {
+        const fit_set *fit = &q->fits[i / F];
+        length[i * SAVED_KINDS + SAVED_PREDICTION] = o->save_prediction ? test_rows(q, i % F) : 0;
+        length[i * SAVED_KINDS + SAVED_WEIGHT] = o->save_weight ? fit->p : 0;
+        length[i * SAVED_KINDS + SAVED_INNER] = o->save_inner && fit->n_bands < 2 ? o->n_alphas : 0;
+    }
+    status = saved_open(&x->saved, path, jobs, real, length, e);
+done:
+    free(length);
+    free(path);
+    return status;
+}
+
+/* Where the fits of a job go as they are made. */
+typedef struct {
+    const run *q;
+    const fit_set *fit;
+    size_t job, t;
+    int failed;
+    err first;
+} job_saver;
+
+static void save_vector(job_saver *s, saved_kind kind, size_t response, const double *values)
+{
+    err own = { 0 };
+    const encoded *x = s->q->result;
+    size_t place = x->saved_response[s->fit->column[response]];
+    double divide = kind == SAVED_WEIGHT ? (double)x->folds : 1; /* the product has the mean over folds */
+    if (place == SIZE_MAX || !saved_length(x->saved, s->job, kind) || !saved_put(x->saved, s->job, kind, place, values, divide, &own)) return;
+#pragma omp critical(broca_encode)
+    {
+        if (!s->failed) s->first = own;
+        s->failed = 1;
+    }
+}
+
+static void save_fit(void *context, size_t response, const double *y, const double *prediction, const double *weight)
+{
+    (void)y;
+    save_vector(context, SAVED_PREDICTION, response, prediction);
+    if (weight) save_vector(context, SAVED_WEIGHT, response, weight);
+}
+
+/* inner [A×responses] */
+static int save_inner(job_saver *s, const double *inner, err *e)
+{
+    size_t A = s->q->o->n_alphas, m = s->fit->n_columns;
+    double *one = mem_new(A + 1, sizeof *one, e);
+    for (size_t j = 0; one && j < m; j++) {
+        for (size_t a = 0; a < A; a++) one[a] = inner[a * m + j];
+        save_vector(s, SAVED_INNER, j, one);
+    }
+    free(one);
+    return one ? 0 : -1;
+}
+
+/* Everything else that a job gives, in one piece of memory: what the journal keeps. */
 typedef struct {
     char *at;
     size_t bytes;
     size_t counts[3]; /* columns dropped, responses screened, scored again */
+    char *digest;     /* [64] of what is saved of the job */
     nested_result r;
 } job_result;
 
-static int job_space(job_result *j, const encoded_set *s, const fit_set *fit, const run *q, size_t t, err *e)
+static int job_space(job_result *j, const encoded_set *s, const fit_set *fit, const run *q, err *e)
 {
     size_t v = fit->n_columns, d = sizeof(double), at = 0, blocks = q->result->blocks, h = q->jack_block ? q->held.v : 0;
     struct { void **place; size_t bytes; } list[] = {
@@ -480,12 +541,10 @@ static int job_space(job_result *j, const encoded_set *s, const fit_set *fit, co
         { (void **)&j->r.alpha, v * d },
         { (void **)&j->r.inner_best, v * d },
         { (void **)&j->r.share, s->share ? fit->n_bands * v * d : 0 },
-        { (void **)&j->r.prediction, s->prediction ? t * v * d : 0 },
-        { (void **)&j->r.weight, s->weight ? fit->p * v * d : 0 },
-        { (void **)&j->r.inner, s->inner ? v * q->o->n_alphas * d : 0 },
         { (void **)&j->r.held, (1 + blocks) * h * sizeof(fit_score) },
         { (void **)&j->r.part, blocks * h * sizeof(part_sums) },
         { (void **)&j->r.gamma, s->gamma ? v * sizeof(int32_t) : 0 },
+        { (void **)&j->digest, q->result->saved ? DIGEST : 0 },
     };
     j->bytes = sizeof j->counts;
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) j->bytes += list[i].bytes;
@@ -498,9 +557,11 @@ static int job_space(job_result *j, const encoded_set *s, const fit_set *fit, co
     return 0;
 }
 
-static int fit_job(job_result *j, const run *q, const fit_set *fit, size_t f, err *e)
+static int fit_job(job_result *j, job_saver *saver, err *e)
 {
-    size_t n = q->rows.n;
+    const run *q = saver->q;
+    const fit_set *fit = saver->fit;
+    size_t n = q->rows.n, f = saver->job % q->outer->count;
     int status = -1;
     double *x = NULL, *gammas = NULL;
     size_t n_gammas = 0;
@@ -518,11 +579,17 @@ static int fit_job(job_result *j, const run *q, const fit_set *fit, size_t f, er
                                .select = q->o->select, .by = q->o->inner_by, .alpha_shared = q->o->alpha_shared,
                                .standardise = q->o->standardise_x && !fit->as_is, .bands = bands, .n_bands = fit->n_bands, .divide_by_width = fit->divide,
                                .gammas = gammas, .n_gammas = n_gammas };
+    fit_sink sink = { saver, q->o->save_weight, save_fit };
+    if (q->o->save_prediction || q->o->save_weight) j->r.sink = &sink;
+    if (saved_length(q->result->saved, saver->job, SAVED_INNER) && !(j->r.inner = mem_new(fit->n_columns * q->o->n_alphas, sizeof(double), e))) goto done;
     if (q->o->paper ? paper_ridge(&problem, q->o->paper, &j->r, e) : nested_ridge(&problem, keep, &j->r, e)) goto done;
+    if (j->r.inner && save_inner(saver, j->r.inner, e)) goto done;
     size_t counts[3] = { j->r.dropped, j->r.screened, j->r.rescored };
     memcpy(j->at, counts, sizeof counts);
-    status = 0;
+    if (saver->failed) *e = saver->first;
+    status = saver->failed ? -1 : 0;
 done:
+    free(j->r.inner);
     free(gammas);
     free(x);
     free(keep);
@@ -531,16 +598,14 @@ done:
 
 static void keep_job(run *q, const job_result *j, encoded_set *s, const fit_set *fit, size_t f)
 {
-    size_t F = q->outer->count, v = q->targets.out_v, m = fit->n_columns, counts[3], d = sizeof(double);
+    size_t v = q->targets.out_v, counts[3], d = sizeof(double);
     memcpy(counts, j->at, sizeof counts);
     scatter(s->alpha + f * v, j->r.alpha, 1, q, fit, d);
     scatter(s->inner_best + f * v, j->r.inner_best, 1, q, fit, d);
     if (s->gamma) scatter(s->gamma + f * v, j->r.gamma, 1, q, fit, sizeof *s->gamma);
     if (s->share) scatter(s->share + f * fit->n_bands * v, j->r.share, fit->n_bands, q, fit, d);
-    if (s->inner) scatter(s->inner + f * v * q->o->n_alphas, j->r.inner, q->o->n_alphas, q, fit, d);
     keep_scores(s, q, fit, f, j->r.score);
     keep_totals(q, fit, f, j->r.score);
-    if (s->prediction) keep_predictions(s, q, fit, f, j->r.prediction);
     if (s->held) keep_held(s, q, f, &j->r);
 #pragma omp critical(broca_encode)
     {
@@ -548,24 +613,44 @@ static void keep_job(run *q, const job_result *j, encoded_set *s, const fit_set 
         q->result->screened += counts[1];
         q->result->rescored += counts[2];
     }
-    /* the mean over folds has a fixed order, because one thread runs all folds of this fit (see run_all) */
-    for (size_t i = 0; s->weight && i < fit->p; i++)
-        for (size_t k = 0; k < m; k++) s->weight[i * v + fit->column[k]] += (float)(j->r.weight[i * m + k] / (double)F);
+}
+
+/* The job's results as a killed run left them; what was saved is to be whole. */
+static bool find_job(job_result *j, const run *q, size_t number)
+{
+    const void *before;
+    size_t bytes;
+    sha_hex sum;
+    err ignored = { 0 };
+    if (!journal_find(q->journal, number, &before, &bytes) || bytes != j->bytes) return false;
+    const char *digest = j->digest ? (const char *)before + (j->digest - j->at) : NULL;
+    if (digest && (saved_digest(q->result->saved, number, &sum, &ignored) || memcmp(sum.hex, digest, DIGEST) != 0)) return false;
+    memcpy(j->at, before, bytes);
+    return true;
+}
+
+static int note_job(job_result *j, const run *q, size_t number, err *e)
+{
+    sha_hex sum;
+    if (!journal_takes(q->journal)) return 0;
+    if (j->digest) {
+        if (saved_digest(q->result->saved, number, &sum, e)) return -1;
+        memcpy(j->digest, sum.hex, DIGEST);
+    }
+    journal_add(q->journal, number, j->at, j->bytes);
+    return 0;
 }
 
 static int run_job(run *q, size_t number, err *e)
 {
-    size_t F = q->outer->count, n = q->rows.n, f = number % F, t = 0, bytes;
+    size_t F = q->outer->count, f = number % F;
     const fit_set *fit = &q->fits[number / F];
     encoded_set *s = &q->result->sets[number / F];
     job_result j = { 0 };
-    const void *before;
+    job_saver saver = { .q = q, .fit = fit, .job = number };
     int status = -1;
-    for (size_t i = 0; i < n; i++) t += q->outer->test[f * n + i];
-    if (job_space(&j, s, fit, q, t, e)) goto done;
-    if (journal_find(q->journal, number, &before, &bytes) && bytes == j.bytes) memcpy(j.at, before, bytes);
-    else if (fit_job(&j, q, fit, f, e)) goto done;
-    else journal_add(q->journal, number, j.at, j.bytes);
+    if (job_space(&j, s, fit, q, e)) goto done;
+    if (!find_job(&j, q, number) && (fit_job(&j, &saver, e) || note_job(&j, q, number, e))) goto done;
     keep_job(q, &j, s, fit, f);
     status = 0;
 done:
@@ -574,27 +659,25 @@ done:
     return status;
 }
 
-/* Jobs in parallel, a fit and fold each (with weights: a fit each, so that sums have a fixed order). */
+/* Jobs in parallel, a fit and fold each. */
 static int run_all(run *q, err *e)
 {
-    size_t F = q->outer->count, step = q->o->save_weight ? F : 1, jobs = q->n_fits * F;
+    size_t jobs = q->n_fits * q->outer->count;
     progress bar;
     int failed = 0;
     if (!q->o->leak_test) progress_start(&bar, "fits", jobs);
     /* few responses: jobs side by side; many: a job at a time, its blocks of responses side by side. The bytes are the same. */
     int side_by_side = q->targets.out_v < JOBS_SIDE_BY_SIDE ? threads_count() : 1;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(side_by_side) if (side_by_side > 1)
-    for (size_t first = 0; first < jobs; first += step) {
+    for (size_t k = 0; k < jobs; k++) {
         err own = { 0 };
         int stop;
 #pragma omp atomic read
         stop = failed;
         if (stop) continue;
-        for (size_t k = first; k < first + step && !own.kind; k++) {
-            if (interrupted()) err_set(&own, ERR_INTERRUPTED, "interrupted at fit %zu of %zu", k + 1, jobs);
-            else run_job(q, k, &own);
-        }
-        if (!q->o->leak_test) progress_step(&bar, step);
+        if (interrupted()) err_set(&own, ERR_INTERRUPTED, "interrupted at fit %zu of %zu", k + 1, jobs);
+        else run_job(q, k, &own);
+        if (!q->o->leak_test) progress_step(&bar, 1);
         if (!own.kind) continue;
 #pragma omp critical(broca_encode)
         {
@@ -753,11 +836,16 @@ static int encode_once(encoded **out, const responses *r, const stimuli *x, cons
         load_targets(&q, e) || result_space(&q, e) || make_series(&q, e))
         goto done;
     if (o->journal && journal_open(&q.journal, o->journal, o->identity, q.n_fits * q.outer->count, o->resume, e)) goto done;
-    if (run_all(&q, e)) {
-        journal_close(q.journal, e->kind != ERR_INTERRUPTED && e->kind != ERR_ENVIRONMENT && e->kind != ERR_MEMORY);
+    bool saves = o->save_prediction || o->save_weight || o->save_inner;
+    if ((saves && save_space(&q, e)) || run_all(&q, e)) {
+        bool over = e->kind != ERR_INTERRUPTED && e->kind != ERR_ENVIRONMENT && e->kind != ERR_MEMORY;
+        saved_close(q.result->saved, !over && journal_holds(q.journal));
+        journal_close(q.journal, over);
+        q.result->saved = NULL;
         goto done;
     }
     journal_close(q.journal, true);
+    saved_unname(q.result->saved);
     if (finish(&q, e)) goto done;
     *out = q.result;
     q.result = NULL;
@@ -875,7 +963,7 @@ static int put_back_excluded(encoded *x, const responses *r, const encode_option
         err_set(e, ERR_INPUT, "two neuroids have the same subject, roi and index: they cannot be told apart");
         goto done;
     }
-    if (encoded_columns(x, map, v, o->n_alphas, e)) goto done;
+    if (encoded_columns(x, map, v, e)) goto done;
     x->subject = subject;
     x->roi = roi;
     x->index = index;

@@ -121,10 +121,20 @@ static bool write_head(journal *j)
     return fwrite(j->head, 1, HEAD, j->f) == HEAD;
 }
 
+bool journal_holds(const journal *j)
+{
+    return j && j->head_written;
+}
+
+bool journal_takes(const journal *j)
+{
+    return j && clock_s() - j->opened_s >= quiet_s;
+}
+
 void journal_add(journal *j, size_t job, const void *payload, size_t bytes)
 {
     uint64_t head[2] = { job, bytes };
-    if (!j || clock_s() - j->opened_s < quiet_s) return;
+    if (!journal_takes(j)) return;
     sha_hex sum = digest(job, bytes, payload);
 #pragma omp critical(broca_journal)
     if (!j->broken) {

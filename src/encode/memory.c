@@ -17,7 +17,6 @@ static double job_bytes(const run_size *s, const fit_set *f, size_t threads)
                          s->inner };
     double f8 = sizeof(double), v = (double)s->out_v, n = (double)s->n, B = (double)s->blocks, h = (double)s->held_v;
     double column = sizeof(fit_score) + (2 + (double)f->n_bands) * f8 + (double)o->n_alphas * (f8 + sizeof(int32_t)) +
-                    (o->save_prediction ? (double)t * f8 : 0) + (o->save_weight ? (double)f->p * f8 : 0) +
                     (o->save_inner ? (double)o->n_alphas * f8 : 0);
     double held =
         B > 0 ? h * ((1 + B) * sizeof(fit_score) + B * sizeof(part_sums)) + n * n * (2 + (double)o->n_alphas / B) * f8
@@ -25,30 +24,37 @@ static double job_bytes(const run_size *s, const fit_set *f, size_t threads)
     return n * (double)f->p * f8 + nested_memory(&size, threads) + v * column + held;
 }
 
-/* Tables of a set: per fold, per neuroid, and what was asked for. */
+/* Tables of a set: per fold, per neuroid. What --save asks for is in a file. */
 static double set_bytes(const run_size *s, const fit_set *f)
 {
-    const encode_options *o = s->o;
     double f8 = sizeof(double), F = (double)s->folds, B = (double)s->blocks, banded = f->n_bands > 1 ? 1 : 0;
     double column = F * (6 * f8 + sizeof(product_sums) + banded * (sizeof(int32_t) + (double)f->n_bands * f8)) + 4 * f8;
-    if (o->save_prediction) column += (double)s->all * sizeof(float);
-    if (o->save_weight) column += (double)f->p * sizeof(float);
-    if (o->save_inner && !(banded > 0)) column += F * (double)o->n_alphas * f8;
     double held = B > 0 ? (double)s->held_v * F * ((1 + B) * sizeof(held_score) + B * sizeof(part_sums)) : 0;
     return (double)s->out_v * column + held;
+}
+
+/* A block of 256 neuroids on its way from that file to the product. */
+static double put_bytes(const run_size *s, const fit_set *f)
+{
+    const encode_options *o = s->o;
+    double most = o->save_prediction ? (double)s->all * 2 * sizeof(float) : 0;
+    if (o->save_weight) most = fmax(most, (double)f->p * 2 * sizeof(float));
+    if (o->save_inner) most = fmax(most, (double)((s->folds + 1) * o->n_alphas) * sizeof(double));
+    return most * BLOCK_OF_RESPONSES;
 }
 
 run_memory memory_of(const run_size *s)
 {
     enum { NAMES = 150 }; /* bytes a neuroid */
-    double n = (double)s->n, v = (double)s->v, f8 = sizeof(double), job = 0, threads = threads_count();
+    double n = (double)s->n, v = (double)s->v, f8 = sizeof(double), job = 0, put = 0, threads = threads_count();
     bool side_by_side = s->out_v < JOBS_SIDE_BY_SIDE; /* a thread each */
     run_memory m = { .results = (double)s->out_v * ((double)s->folds * f8 + NAMES) };
     for (size_t i = 0; i < s->n_fits; i++) {
         job = fmax(job, job_bytes(s, &s->fits[i], side_by_side ? 1 : (size_t)threads));
+        put = fmax(put, put_bytes(s, &s->fits[i]));
         m.results += set_bytes(s, &s->fits[i]) * (s->blocks || s->o->n_null ? 2 : 1); /* and the layers chosen */
     }
-    m.fold = side_by_side ? job * fmin(threads, (double)(s->n_fits * s->folds)) : job;
+    m.fold = fmax(side_by_side ? job * fmin(threads, (double)(s->n_fits * s->folds)) : job, put);
     m.blocks = threads * n * BLOCK_OF_RESPONSES * (sizeof(float) + f8);
     m.responses = n * v * f8 + m.blocks;
     if (s->at_once)

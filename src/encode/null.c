@@ -435,7 +435,7 @@ int null_split(encoded *x, const encode_options *o, err *e)
         x->roi[j] = x->roi[m.keep[j]];
         x->index[j] = x->index[m.keep[j]];
     }
-    if (encoded_columns(x, m.keep, m.v, o->n_alphas, e)) goto done;
+    if (encoded_columns(x, m.keep, m.v, e)) goto done;
     x->n_null = o->n_null;
     x->edges = x->choices = 0;
     for (size_t i = 0; i < x->n_sets; i++)

@@ -70,14 +70,6 @@ static int put_counts(const writer *w, const char *what, const int32_t *data, er
     return store_put_i4(w->s, path, data, w->x->v, e);
 }
 
-static int put_floats(const writer *w, const char *what, const float *data, size_t rows, err *e)
-{
-    char path[512];
-    const size_t dims[2] = { rows, w->x->v };
-    name(path, sizeof path, w, what);
-    return data ? store_write_f4(w->s, path, 2, dims, data, e) : 0;
-}
-
 /* [parts×5×v]: sums of y, prediction, and their squares and product. */
 static int put_parts(const writer *w, err *e)
 {
@@ -122,12 +114,10 @@ static int put_scores(const writer *w, err *e)
 
 static int put_set(store *s, const encoded *x, const encoded_set *t, const encode_options *o, err *e)
 {
-    size_t n_alphas = o->n_alphas;
     char path[512];
     writer w = { s, x, t, "set" };
     if (put_scores(&w, e) || put_cells(&w, "gamma", t->gamma, e) || put_cube(&w, "share", t->share, x->folds, t->n_bands, e) ||
-        put_cube(&w, "inner", t->inner, x->folds, n_alphas, e) || put_floats(&w, "prediction", t->prediction, x->n, e) ||
-        put_floats(&w, "weight", t->weight, t->p, e) || put_candidates(&w, o, e))
+        saved_to_product(s, x, (size_t)(t - x->sets), e) || put_candidates(&w, o, e))
         return -1;
     name(path, sizeof path, &w, "");
     return store_set_text(s, path, "kind", t->kind, e) || store_set_int(s, path, "columns", (int64_t)t->p, e) ||

@@ -126,12 +126,30 @@ int memory_obey(bool *blocks, const run_size *s, const responses *r, size_t limi
 typedef struct journal journal;
 int journal_open(journal **out, const char *path, const char *identity, size_t jobs, bool must_match, err *e);
 bool journal_find(const journal *j, size_t job, const void **payload, size_t *bytes);
+bool journal_holds(const journal *j); /* is there anything to resume from? */
+bool journal_takes(const journal *j); /* would journal_add write? */
 void journal_add(journal *j, size_t job, const void *payload, size_t bytes);
 void journal_close(journal *j, bool finished); /* finished: the file goes */
 
 /* The columns of a finished run become v others: map[j] is the column that stands at j afterwards, SIZE_MAX: none, NaN. The names
  * of the neuroids are the caller's to change. */
-int encoded_columns(encoded *x, const size_t *map, size_t v, size_t n_alphas, err *e);
+int encoded_columns(encoded *x, const size_t *map, size_t v, err *e);
+
+/* What --save asks for: in a file beside the journal (path NULL: without a name) as it is made, a vector a response
+ * (`vectors` of them) of a job, so that it is never whole in memory (saved.c). length [jobs×SAVED_KINDS]: values of a vector, 0: not kept. */
+typedef enum { SAVED_PREDICTION, SAVED_WEIGHT, SAVED_INNER, SAVED_KINDS } saved_kind; /* f4 [t], f4 [p], f8 [A] */
+typedef struct saved saved;
+int saved_open(saved **out, const char *path, size_t jobs, size_t vectors, const size_t *length, err *e);
+/* values/divide; from any thread. ERR_ENVIRONMENT: no room. */
+int saved_put(saved *s, size_t job, saved_kind kind, size_t response, const double *values, double divide, err *e);
+/* Vectors of responses [first, first+count), one after the other. */
+int saved_get(const saved *s, size_t job, saved_kind kind, size_t first, size_t count, void *out, err *e);
+size_t saved_length(const saved *s, size_t job, saved_kind kind);
+int saved_digest(const saved *s, size_t job, sha_hex *out, err *e); /* of all vectors of a job */
+void saved_unname(saved *s);         /* the file goes once it is closed */
+void saved_close(saved *s, bool keep); /* keep: for a run that resumes */
+/* Into the product, block by block (put_saved.c). */
+int saved_to_product(store *s, const encoded *x, size_t set, err *e);
 
 /* ---- null responses (null.c) ---- */
 

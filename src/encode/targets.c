@@ -48,6 +48,7 @@ static int usable_columns(targets *t, encoded *result, const used_rows *u, err *
             t->column[t->v++] = j;
             continue;
         }
+        if (null_number_of(r->subject[j], r->roi[j])) continue; /* of a neuroid that is listed */
         snprintf(name, sizeof name, "%s:%s:%d", r->subject[j], r->roi[j], r->index[j]);
         if (constant) snprintf(reason, sizeof reason, "constant in all %zu presentations", u->n);
         else snprintf(reason, sizeof reason, "not a finite number in presentation %zu", bad + 1);

@@ -56,6 +56,11 @@ int block_load(block *b, const work *w, size_t number, err *e)
 
 /* ---- set-up ---- */
 
+bool wants_weights(const nested_result *out)
+{
+    return out->weight || (out->sink && out->sink->weights);
+}
+
 static int check(const nested_problem *q, err *e)
 {
     if (!q->n_alphas || !q->v) return err_set(e, ERR_INPUT, "%zu alphas, %zu responses: nothing to fit", q->n_alphas, q->v);
@@ -81,7 +86,7 @@ static int work_space(work *w, err *e)
     if (size_mul(q->n_alphas, q->v, &cells, e) || inner_set_new(&w->inner, w->f, q, e)) return -1;
     w->screened = q->v >= SCREEN_FROM && q->by == INNER_FOLDS && !q->alpha_shared && !q->exhaustive && !q->himalaya && !w->out->inner &&
                   w->inner->smallest_alpha > 0;
-    w->inner->whole = w->screened && w->n_candidates == 1 && !w->inner->by_inverse && !w->out->weight &&
+    w->inner->whole = w->screened && w->n_candidates == 1 && !w->inner->by_inverse && !wants_weights(w->out) &&
                       !(w->out->share && w->f->n_bands > 1) && operators_pay(w->f);
     w->c.alpha = mem_new(q->v, sizeof(size_t), e);
     w->c.gamma = mem_new(q->v, sizeof(int32_t), e);
@@ -180,7 +185,6 @@ int nested_ridge(const nested_problem *q, const uint8_t *keep, nested_result *ou
     if (check(q, e) || fold_features_new(&w.f, q, keep, e) || work_space(&w, e)) goto done;
     out->dropped = q->p - w.f->p;
     if (select_all(&w, e)) goto done;
-    if (out->weight) memset(out->weight, 0, q->p * q->v * sizeof(double));
     for (size_t g = 0; g < w.n_candidates; g++)
         if ((!w.early && refit_candidate(&w, g, e)) || (q->held && held_candidate(&w, g, e))) goto done;
     for (size_t j = 0; j < q->v; j++) {

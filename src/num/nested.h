@@ -31,8 +31,8 @@ typedef struct {
     size_t first, width;
 } block;
 
-
 bool operators_pay(const fold_features *f);
+bool wants_weights(const nested_result *out);
 void block_free(block *b);
 int block_space(block *b, const work *w, err *e);
 /* Reads block `number`; BLOCK columns, zeros beyond the last. */

@@ -97,6 +97,29 @@ static void put_scores(const fold_fit *w, size_t first, size_t width, const doub
     }
 }
 
+/* Column j of a block [rows×width]. */
+static void take_column(double *out, const double *from, size_t rows, size_t width, size_t j)
+{
+    for (size_t i = 0; i < rows; i++) out[i] = from[i * width + j];
+}
+
+static int put_sink(const fold_fit *w, size_t first, size_t width, const double *prediction, const double *weight, err *e)
+{
+    const fit_sink *sink = w->out->sink;
+    size_t t = w->t, p = w->q->p;
+    if (!sink) return 0;
+    double *one = mem_new(2 * t + p + 1, sizeof *one, e);
+    if (!one) return -1;
+    for (size_t j = 0; j < width; j++) {
+        take_column(one, w->all, t, width, j);
+        take_column(one + t, prediction, t, width, j);
+        take_column(one + 2 * t, weight, p, width, j);
+        sink->take(sink->context, first + j, one, one + t, sink->weights ? one + 2 * t : NULL);
+    }
+    free(one);
+    return 0;
+}
+
 static int fit_block(fold_fit *w, size_t first, size_t width, err *e)
 {
     const nested_problem *q = w->q;
@@ -112,7 +135,7 @@ static int fit_block(fold_fit *w, size_t first, size_t width, err *e)
         if (q->test[i]) memmove(w->all + m++ * width, w->all + i * width, width * sizeof *w->all);
     put_scores(w, first, width, prediction);
     for (size_t i = 0; i < q->p && w->out->weight; i++) memcpy(w->out->weight + i * q->v + first, weight + i * width, width * sizeof *weight);
-    status = 0;
+    status = put_sink(w, first, width, prediction, weight, e);
 done:
     free(weight);
     free(b);
@@ -141,39 +164,26 @@ done:
     return status;
 }
 
-/* nested_ridge, and then the paper's r of its predictions. */
+/* The paper's r in the place of ours; then whoever else wants the fit. */
+typedef struct { nested_result *out; const fit_sink *next; paper_rule rule; size_t t; } paper_scores;
+
+static void take_scores(void *context, size_t response, const double *y, const double *prediction, const double *weight)
+{
+    const paper_scores *s = context;
+    if (s->out->score) s->out->score[response].r = paper_r(s->rule, y, prediction, s->t, 1);
+    if (s->next) s->next->take(s->next->context, response, y, prediction, weight);
+}
+
 static int by_inner_folds(const nested_problem *q, paper_rule rule, nested_result *out, err *e)
 {
     nested_problem own = *q;
-    size_t t = 0;
-    int status = -1;
-    double *wanted = out->prediction, *made = NULL, *y = mem_new(q->n * WIDTH, sizeof *y, e);
-    fold_fit w = { .q = q, .all = y };
+    paper_scores scores = { out, out->sink, rule, 0 };
+    fit_sink sink = { &scores, out->sink && out->sink->weights, take_scores };
+    for (size_t i = 0; i < q->n; i++) scores.t += q->test[i] != 0;
     own.himalaya = true;
-    for (size_t i = 0; i < q->n; i++) t += q->test[i] != 0;
-    w.train = mem_new(q->n * WIDTH, sizeof *w.train, e);
-    if (!y || !w.train || (!wanted && !(made = mem_new(t * q->v + 1, sizeof *made, e)))) goto done;
-    if (made) out->prediction = made;
-    if (nested_ridge(&own, NULL, out, e)) goto done;
-    for (size_t first = 0; first < q->v && out->score; first += WIDTH) {
-        size_t width = q->v - first < WIDTH ? q->v - first : WIDTH;
-        if (load(&w, first, width, e)) goto done;
-        for (size_t j = 0; j < width; j++) {
-            for (size_t i = 0, m = 0; i < q->n; i++) /* test rows and their prediction side by side */
-                if (q->test[i]) {
-                    w.train[2 * m] = y[i * width + j];
-                    w.train[2 * m + 1] = out->prediction[m * q->v + first + j];
-                    m++;
-                }
-            out->score[first + j].r = paper_r(rule, w.train, w.train + 1, t, 2);
-        }
-    }
-    status = 0;
-done:
-    out->prediction = wanted;
-    free(made);
-    free(y);
-    free(w.train);
+    out->sink = &sink;
+    int status = nested_ridge(&own, NULL, out, e);
+    out->sink = scores.next;
     return status;
 }
 

@@ -151,7 +151,7 @@ static int by_factor(refit *x, const work *w, const size_t *used, err *e)
 static int refit_new(refit *x, const work *w, size_t g, const size_t *used, err *e)
 {
     *x = (refit){ .n = w->f->n, .t = w->f->t, .g = g, .n_parts = w->out->share && w->f->n_bands > 1 ? w->f->n_bands : 1,
-                  .weights = w->out->weight != NULL };
+                  .weights = wants_weights(w->out) };
     return w->inner->by_inverse && !x->weights ? by_cholesky(x, w, used, e) : by_factor(x, w, used, e);
 }
 
@@ -162,8 +162,9 @@ typedef struct {
     double mean, sd;
     const double *parts; /* [n_parts][t] with a stride */
     size_t stride, next; /* between rows, between parts */
-    const double *weight;
+    const double *weight; /* [kept columns] with a stride; NULL: not made */
     size_t weight_stride;
+    double *weights;      /* [p] space, 0 where a column is dropped */
 } fitted;
 
 /* Product measure of each band about the training mean: (2 y ŷ_b - ŷ_b ŷ) summed, over the sum of y². */
@@ -186,8 +187,9 @@ static void put_weights(const work *w, const refit *x, const fitted *c, size_t a
     const double *gamma = gamma_row(w, x->g);
     for (size_t k = 0; k < w->f->p; k++) {
         double scale = w->f->scale[k] * (gamma ? sqrt(gamma[w->f->band_of[k]]) : 1);
-        w->out->weight[w->f->column[k] * w->q->v + at] = c->weight[k * c->weight_stride] * scale;
+        c->weights[w->f->column[k]] = c->weight[k * c->weight_stride] * scale;
     }
+    for (size_t k = 0; k < w->q->p && w->out->weight; k++) w->out->weight[k * w->q->v + at] = c->weights[k];
 }
 
 /* line [2t] is space. */
@@ -200,28 +202,30 @@ static void put_response(const work *w, const refit *x, const fitted *c, size_t 
     }
     if (w->out->y_mean) w->out->y_mean[at] = c->mean;
     if (w->out->share) put_shares(w, x, c, at, sum);
-    if (w->out->weight) put_weights(w, x, c, at);
+    if (c->weight) put_weights(w, x, c, at);
     for (size_t i = 0; i < x->t; i++) {
         sum[i] += c->mean;
         y[i] = c->y[i] + c->mean;
         if (w->out->prediction) w->out->prediction[i * w->q->v + at] = sum[i];
     }
     if (w->out->score) w->out->score[at] = score_fold(y, sum, x->t, 1, c->mean, c->sd);
+    if (w->out->sink) w->out->sink->take(w->out->sink->context, at, y, sum, c->weight ? c->weights : NULL);
 }
 
 /* ---- by a decomposition, panel by panel ---- */
 
-typedef struct { double *z, *scaled, *parts, *weight, *line, *test; } panel_space;
+typedef struct { double *z, *scaled, *parts, *weight, *weights, *line, *test; } panel_space;
 
-static int panel_new(panel_space *s, const refit *x, size_t p, err *e)
+static int panel_new(panel_space *s, const refit *x, const work *w, err *e)
 {
     s->z = mem_new((x->f->r + 1) * PANEL, sizeof(double), e);
     s->scaled = mem_new((x->f->r + 1) * PANEL, sizeof(double), e);
     s->parts = mem_new(x->n_parts * x->t * PANEL + 1, sizeof(double), e);
-    s->weight = mem_new((x->weights ? p : 0) * PANEL + 1, sizeof(double), e);
+    s->weight = mem_new((x->weights ? w->f->p : 0) * PANEL + 1, sizeof(double), e);
+    s->weights = mem_new((x->weights ? w->q->p : 0) + 1, sizeof(double), e);
     s->line = mem_new(2 * x->t + 1, sizeof(double), e);
     s->test = mem_new(x->t + 1, sizeof(double), e);
-    return s->z && s->scaled && s->parts && s->weight && s->line && s->test ? 0 : -1;
+    return s->z && s->scaled && s->parts && s->weight && s->weights && s->line && s->test ? 0 : -1;
 }
 
 static void panel_free(panel_space *s)
@@ -230,6 +234,7 @@ static void panel_free(panel_space *s)
     free(s->scaled);
     free(s->parts);
     free(s->weight);
+    free(s->weights);
     free(s->line);
     free(s->test);
 }
@@ -263,7 +268,8 @@ static void block_fit(panel_space *s, const work *w, const refit *x, const block
             if (alpha[j] == SIZE_MAX) continue;
             for (size_t i = 0; i < x->t; i++) s->test[i] = b->y[(x->n + i) * BLOCK + first + j];
             fitted c = { .y = s->test, .mean = b->mean[first + j], .sd = b->sd[first + j], .parts = s->parts + j, .stride = PANEL,
-                         .next = x->t * PANEL, .weight = s->weight + j, .weight_stride = PANEL };
+                         .next = x->t * PANEL, .weight = x->weights ? s->weight + j : NULL, .weight_stride = PANEL,
+                         .weights = s->weights };
             put_response(w, x, &c, b->first + first + j, s->line);
         }
     }
@@ -284,7 +290,7 @@ static int fit_blocks(const work *w, const refit *x, err *e)
         err own = { 0 };
         block b;
         panel_space s = { 0 };
-        int bad = block_space(&b, w, &own) || panel_new(&s, x, w->f->p, &own);
+        int bad = block_space(&b, w, &own) || panel_new(&s, x, w, &own);
 #pragma omp for schedule(dynamic, 1)
         for (size_t k = 0; k < w->blocks; k++) {
             if (bad || in_trouble(&t) || !block_uses(w, k, x->g)) continue;

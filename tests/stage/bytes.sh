@@ -207,6 +207,24 @@ any_memory_gives_the_same_bytes() {
         done
     done
 }
+# What --save asks for is no part of the peak: it goes to a file as it is made, and the bytes do not depend on the limit.
+least_of() { # ARGUMENT...: MB that the least limit is
+    "$bin/broca-encode" --features m=words.h5:h.1 --responses wide.h5 --folds contiguous:4,gap=10 --highpass 128 --drop-start 5 --delays 2s,4s \
+        --alphas 0:4:5 "$@" --memory 1M --out none.h5 2>&1 | sed -n 's/.*the run takes \([0-9]*\) MB at its peak.*/\1/p'
+}
+what_is_saved_is_not_held_in_memory() {
+    cd memory && wide --save prediction,weight --out whole.h5 && "$bin/broca-inspect" whole.h5 >.out || return 1
+    saved=$(sed -n 's,^ */set/m/\(prediction\|weight\) *f4 *\[\([0-9]*\) × \([0-9]*\)\].*,\2 \3,p' .out | awk '{ n += $1 * $2 * 4 } END { print int(n / 1e6) }')
+    [ "$saved" -ge 30 ] || { echo "$saved MB are saved, too little for this test"; cat .out; return 1; }
+    for threads in 1 2; do
+        plain=$(least_of --threads $threads) least=$(least_of --threads $threads --save prediction,weight)
+        [ "${least:-999}" -le $((plain + 2)) ] || { echo "$plain MB without --save, $least MB with it"; return 1; }
+        wide --threads $threads --save prediction,weight --memory "${least}M" --out small.h5 && cmp whole.h5 small.h5 || return 1
+        peak=$(sed -n 's/.*, \([0-9]*\) MB)$/\1/p' .err .out)
+        [ "${peak:-9999}" -le $((least * 1049 / 1000)) ] || { echo "$least MB allowed, $peak MB taken"; return 1; }
+    done
+    ! ls -A | grep resume
+}
 # What needs all responses at once says so, and a limit that allows it changes nothing.
 memory_below_what_all_at_once_takes_is_refused() {
     cd first || return 1
@@ -227,6 +245,6 @@ for kind in pthread openmp; do
 done
 check where_inputs_lie_changes_no_byte encode_killed_and_run_again_gives_the_same_bytes \
     extract_killed_and_run_again_gives_the_same_bytes interrupted_encode_leaves_the_old_product any_memory_gives_the_same_bytes \
-    memory_below_what_all_at_once_takes_is_refused
+    what_is_saved_is_not_held_in_memory memory_below_what_all_at_once_takes_is_refused
 
 finish

@@ -14,7 +14,7 @@ inputs() {
 }
 
 # slow enough to be killed in its middle, on one thread
-encode() { $exec "$bin/broca-encode" --responses responses.h5 --features m=words.h5:h.1 --features rate=story.h5:word_rate --baseline rate --candidates 36 --threads 1 "$@"; }
+encode() { $exec "$bin/broca-encode" --responses responses.h5 --features m=words.h5:h.1 --features rate=story.h5:word_rate --baseline rate --candidates 36 --threads 1 --save prediction,weight,inner "$@"; }
 exec=
 
 killed() {
@@ -45,7 +45,18 @@ torn() {
     head -c $((size - 100)) killed.h5.resume >part && cat part >killed.h5.resume
     encode --threads 2 --resume --out killed.h5 2>err || { cat err; return 1; }
     grep -q 'resumed: [0-9]* of' err || { cat err; return 1; }
-    cmp killed.h5 whole.h5 && [ ! -e killed.h5.resume ]
+    cmp killed.h5 whole.h5 && [ ! -e killed.h5.resume ] && [ ! -e killed.h5.resume.data ]
+}
+
+# What --save keeps lies in a file of its own; a byte of it that changed makes its fit be made again.
+damaged() {
+    rm -f killed.h5
+    killed || return 1
+    cp killed.h5.resume before || return 1
+    printf XYZ | dd of=killed.h5.resume.data bs=1 seek=1000 conv=notrunc 2>dd || return 1
+    encode --threads 2 --resume --out killed.h5 2>err && cmp killed.h5 whole.h5 || { cat err; return 1; }
+    mv before killed.h5.resume && rm killed.h5 # and once it is gone
+    encode --threads 2 --resume --out killed.h5 2>err && cmp killed.h5 whole.h5 || { cat err; return 1; }
 }
 
 rotated() {
@@ -63,6 +74,7 @@ check_that undisturbed encode --out whole.h5
 check_that a_kill_leaves_what_was_finished killed
 check_that another_run_is_refused refused
 check_that torn_at_the_end_it_resumes_to_the_same_bytes torn
+check_that what_was_saved_and_is_damaged_is_made_again damaged
 check_that rotations_are_scored rotated
 check_that more_rotations_than_there_are_are_all_of_them too_many_rotations
 finish
