@@ -179,7 +179,7 @@ topolm: all
 	@$(MAKE) --no-print-directory -f pipeline/experiments/topolm.mk all SIZE=$(SIZE) BIN=$(BIN)
 topolm-sweep: all
 	@pipeline/fetch eltec-eng
-	@$(MAKE) --no-print-directory -f pipeline/experiments/topolm.mk sweep BIN=$(BIN)
+	@$(MAKE) --no-print-directory -f pipeline/experiments/topolm.mk sweep SIZE=$(SIZE) BIN=$(BIN)
 brain: all
 	@pipeline/fetch nifti_words_contrast parcels hauptman2024_surface
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)

@@ -23,7 +23,7 @@ static const option options[] = {
     { "topography", OPT_LIST, AT(topography), NULL, "FILE", false, "maps on sheets, side by side: a page of their own without --scores" },
     { "maps", OPT_LIST, AT(brains), NULL, "FILE", false, "maps of broca glm and group as slices of brains, topography of such maps: a page of their own without --scores" },
     { "training", OPT_LIST, AT(training), NULL, "NAME=train_log.tsv", false, "how a model was trained: its curves" },
-    { "sweep", OPT_TEXT, AT(sweep), NULL, "FILE", false, "table of short runs over alpha: loss against topography" },
+    { "sweep", OPT_TEXT, AT(sweep), NULL, "FILE", false, "table of runs over alpha: loss against topography, a figure for each number of steps" },
     { "roi", OPT_TEXT, AT(roi), NULL, "NAME", true, "region of the first sentence; without: the average of the regions" },
     { "title", OPT_TEXT, AT(title), "Brain scores", "TEXT", true, "title of the page" },
     COMMON_OPTIONS(report_options),

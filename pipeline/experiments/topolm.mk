@@ -5,7 +5,8 @@
 #   make topolm               the committed pair, models/topolm-small and models/topolm-small-control
 #   make topolm SIZE=mini     trains a miniature pair first (minutes)
 #   make topolm SIZE=full     trains the committed pair again (an hour or two on two cores; killed, it goes on where it was)
-#   make topolm-sweep         short runs over alpha: results/topolm/alpha.tsv, as models/topolm-small/alpha.tsv, which is drawn
+#   make topolm-sweep         short runs over alpha: results/topolm/alpha.tsv; SIZE=full whole ones: results/topolm-full/alpha.tsv.
+#                             The committed ones, which are drawn: models/topolm-small/alpha.tsv
 # Where alice2016 is not at hand the page has training and sheets only.
 SIZE  ?= committed
 comma := ,
@@ -23,9 +24,11 @@ arch.sweep   := $(arch.full)
 arch.mini    := topolm,layers=2,width=100,heads=4,context=128,sheet=10x10,radius=4
 plan.mini    := steps=300,windows=16,warmup=50,peak=1e-3,floor=1e-4
 plan.sweep   := steps=200,windows=16,warmup=50,peak=1e-3,floor=1e-4
-alpha.topolm  := .25
+# short runs need less of it (models/topolm-small/alpha.tsv)
+alpha.topolm  := $(if $(filter mini,$(SIZE)),.25,1)
 alpha.control := 0
-ALPHAS       := 0 .05 .25 1 2.5
+SWEEP        := $(if $(filter full,$(SIZE)),full,sweep)
+ALPHAS       := $(if $(filter full,$(SWEEP)),0 .25 1 2.5,0 .05 .25 1 2.5)
 
 folder.committed.topolm  := models/topolm-small
 folder.committed.control := models/topolm-small-control
@@ -84,7 +87,7 @@ set.$(1) := $(if $(filter nounverb,$(3)),wordlists)
 $(R)/$(1).activations.h5: $(2)/model.safetensors
 endef
 ifneq ($(filter sweep,$(MAKECMDGOALS)),)
-$(foreach a,$(ALPHAS),$(eval $(call train,$(R)/sweep/$(a),$(a),sweep)))
+$(foreach a,$(ALPHAS),$(eval $(call train,$(R)/sweep/$(a),$(a),$(SWEEP))))
 $(foreach a,$(ALPHAS),$(eval $(call map,sweep.$(a),$(R)/sweep/$(a),localizer)))
 else
 $(foreach c,$(CONTRASTS),$(foreach m,$(PAIR),$(eval $(call map,$(c).$(m),$(folder.$(m)),$(c)))))
@@ -132,7 +135,7 @@ else
 $(R)/report.html: $(BIN)/broca-report
 	$(BIN)/broca-report $(PARTS) --title "A TopoLM and its control: training and sheets" --out $@
 endif
-# ---- the sweep over alpha: short runs, loss against topography ----
+# ---- the sweep over alpha: loss against topography ----
 
 # alpha, steps, losses on held-out text at the end, unsmoothed queen I over the sheets of the localizer's t map
 sweep: $(ALPHAS:%=$(R)/sweep.%.sheet.h5) | $(BIN)/broca-export

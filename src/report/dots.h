@@ -9,7 +9,7 @@ typedef enum { MARK_CIRCLE, MARK_DIAMOND, MARK_TRIANGLE, MARK_TICK, MARKS } mark
 
 typedef struct {
     mark_shape shape;
-    const char *css;       /* s1 ... s4 */
+    const char *css;       /* s1 ... s5 */
     const char *name;      /* said on hover and in the legend */
     double value, lo, hi;  /* NaN: no mark, no interval */
     const char *interval;  /* what lo and hi are, for the hover */

@@ -15,6 +15,14 @@ static dot_mark mark_of(const report_view *v, const char *model, const char *tar
     return (dot_mark){ shape, css, model, v->r->value[row], v->r->lo[row], v->r->hi[row], v->r->interval[row] };
 }
 
+static dot_row row_of(const report_view *v, const char *target, const char *roi)
+{
+    dot_row row = { .name = roi, .n = 1, .mark = { mark_of(v, v->model, target, roi, MARK_CIRCLE, "s1") } };
+    if (v->reference) row.mark[row.n++] = mark_of(v, v->reference, target, roi, MARK_TRIANGLE, "s5");
+    if (v->seeds) row.mark[row.n++] = mark_of(v, v->seeds, target, roi, MARK_DIAMOND, "s2");
+    return row;
+}
+
 int figure_delta(buffer *b, const report_view *v, const char *target, err *e)
 {
     const char **rois = NULL;
@@ -24,9 +32,7 @@ int figure_delta(buffer *b, const report_view *v, const char *target, err *e)
     if (finding_row(v->r, v->model, "nested", NULL, target, v->roi, "delta_r2") == SIZE_MAX) return 0;
     if (figure_rois(&rois, &n, v, target, e) || !(row = mem_new(n, sizeof *row, e))) goto done;
     for (size_t i = 0; i < n; i++)
-        row[i] = (dot_row){ .name = rois[i], .n = v->seeds ? 2 : 1,
-                            .mark = { mark_of(v, v->model, target, rois[i], MARK_CIRCLE, "s1"),
-                                      mark_of(v, v->seeds, target, rois[i], MARK_DIAMOND, "s2") } };
+        row[i] = row_of(v, target, rois[i]);
     bool interval = !isnan(row[0].mark[0].lo);
     html_figure_begin(b, "What the model adds to the baseline.", "%s; layer chosen inside the training data of each fold.%s",
                       target_words(v->r, target), interval ? "" : " No interval was asked for.");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every layer of the model, of its untrained seeds (mean and range), and the baseline. */
+/* Every layer of the model, of the one it is compared with, of its untrained seeds (mean and range), and the baseline. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -56,8 +56,8 @@ static int layer_chart(buffer *b, const report_view *v, const char *target, bool
     char **layers = NULL, y[200];
     size_t n = 0, lines = 0;
     const char *kind = delta ? NULL : "plain", *measure = delta ? "delta_r2" : "r";
-    curve *c = mem_new(4, sizeof *c, e);
-    svg_line line[4];
+    curve *c = mem_new(5, sizeof *c, e);
+    svg_line line[5];
     int status = -1;
     if (!c || layers_of(&layers, &n, v->r, target, e)) goto done;
     status = 0;
@@ -67,6 +67,11 @@ static int layer_chart(buffer *b, const report_view *v, const char *target, bool
     if (v->seeds) {
         fill(&c[1], v, v->seeds, layers, n, kind, target, measure);
         line[lines++] = line_of(v->seeds, "s2", &c[1], n);
+    }
+    if (v->reference) {
+        fill(&c[4], v, v->reference, layers, n, kind, target, measure);
+        c[4].band = false; /* two bands on one another are not legible */
+        line[lines++] = line_of(v->reference, "s5", &c[4], n);
     }
     size_t base = finding_row(v->r, "baseline", NULL, NULL, target, v->roi, "r");
     if (!delta && base != SIZE_MAX) {

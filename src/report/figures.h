@@ -10,6 +10,7 @@ typedef struct {
     const score_rows *r;
     const encoding_views *x;
     const char *model, *seeds; /* whom the page is about; its untrained seeds, or NULL */
+    const char *reference;     /* the model that it is compared with, or NULL */
     const char *roi;           /* region of the first sentence, or "average" */
     const char *target;        /* that of the first sentence */
 } report_view;

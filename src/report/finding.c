@@ -36,12 +36,31 @@ static bool is_seed(const char *model)
     return dot && dot[1] == 's' && !parse_size(dot + 2, &ignored);
 }
 
-/* The model that the report is about: the first that is neither the baseline, nor a seed, nor a group of seeds. */
+/* "A - B": a difference of two models (score --against B). */
+static const char *subtracted(const char *model)
+{
+    const char *minus = strstr(model, " - ");
+    return minus ? minus + 3 : NULL;
+}
+
+const char *finding_reference(const score_rows *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        const char *other = subtracted(r->model[i]);
+        for (size_t k = 0; other && k < r->n; k++)
+            if (str_same(r->model[k], other)) return r->model[k];
+    }
+    return NULL;
+}
+
+/* The model that the report is about: the first that is neither the baseline, nor a seed, nor a group of seeds, nor what others are
+ * compared with. */
 const char *finding_model(const score_rows *r)
 {
-    const char *fallback = NULL;
+    const char *fallback = finding_reference(r), *reference = fallback;
     for (size_t i = 0; i < r->n; i++) {
-        if (str_same(r->model[i], "baseline") || is_seed(r->model[i])) continue;
+        if (str_same(r->model[i], "baseline") || is_seed(r->model[i]) || subtracted(r->model[i])) continue;
+        if (reference && str_same(r->model[i], reference)) continue;
         if (str_begins(r->interval[i], "range over seeds")) {
             if (!fallback) fallback = r->model[i];
             continue;
@@ -181,6 +200,21 @@ static void add_seeds(buffer *b, const score_rows *r, const char *target, const 
                   signed_text(r->lo[row], lo), signed_text(r->hi[row], hi), delta <= r->hi[row] ? ", so training is not what this score shows" : "");
 }
 
+/* The difference to the model that others are compared with, where there is one. */
+static void add_reference(buffer *b, const score_rows *r, const char *model, const char *target, const char *roi)
+{
+    const char *reference = finding_reference(r);
+    char name[300], value[SIGNED];
+    if (!reference || str_same(model, reference)) return;
+    snprintf(name, sizeof name, "%.140s - %.140s", model, reference);
+    size_t row = finding_row(r, name, "nested", NULL, target, roi, "delta_r2");
+    if (row == SIZE_MAX) return;
+    buffer_printf(b, " Against %s its ΔR² differs by %s", reference, signed_text(r->value[row], value));
+    add_certainty(b, r, row);
+    if (!isnan(r->lo[row])) buffer_text(b, r->lo[row] <= 0 && r->hi[row] >= 0 ? ": no difference that can be seen" : ": a difference");
+    buffer_text(b, ".");
+}
+
 /* METHODS 5.7: a band of noise costs something, so that a Δ below 0 may yet be more than nothing. */
 static void add_null(buffer *b, const score_rows *r, size_t row)
 {
@@ -248,6 +282,7 @@ static void add_sentence(buffer *b, const score_rows *r, const char *model, cons
     if (first) first_sentence(b, r, model, target, roi, row);
     else later_sentence(b, r, target, roi, row);
     add_null(b, r, row);
+    add_reference(b, r, model, target, roi);
     add_seeds(b, r, target, roi, r->value[row]);
 }
 

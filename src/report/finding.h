@@ -7,6 +7,8 @@
 /* Sentences, a paragraph a line. roi: region of the first sentence; NULL: "average". */
 int finding_text(buffer *b, const score_rows *r, const char *roi, err *e);
 const char *finding_model(const score_rows *r);
+/* The model that score --against named, if it is one that was scored; NULL: none. */
+const char *finding_reference(const score_rows *r);
 /* The group of untrained seeds, or NULL; also where it is the model itself. */
 const char *finding_seeds(const score_rows *r);
 /* Further models beside them (groups of seeds as one); *list is one allocation. */

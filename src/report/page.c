@@ -101,8 +101,10 @@ int report_page(buffer *b, const report_inputs *in, err *e)
         encoding_views_read(&x, in->encodings, in->n_encodings, e) ||
         encoding_views_read(&beside, in->replicates, in->n_replicates, e) || provenance_read(&p, in, e))
         goto done;
-    const char *roi = in->roi ? in->roi : "average", *model = finding_model(r), *seeds = finding_seeds(r);
-    report_view v = { r, &x, model, seeds && !str_same(seeds, model) ? seeds : NULL, roi, finding_target(r, roi) };
+    const char *roi = in->roi ? in->roi : "average", *model = finding_model(r), *seeds = finding_seeds(r), *reference = finding_reference(r);
+    if (seeds && str_same(seeds, model)) seeds = NULL;
+    if (reference && (str_same(reference, model) || (seeds && str_same(reference, seeds)))) reference = NULL; /* drawn as that */
+    report_view v = { r, &x, model, seeds, reference, roi, finding_target(r, roi) };
     page_head(b, in->title);
     buffer_printf(b, "<p class=\"who\">%s</p>\n<h1>", simulated(r) ? "Simulated listeners with planted truth, not people." : "Responses of people.");
     html_text(b, in->title);

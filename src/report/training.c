@@ -147,42 +147,64 @@ static void curve_figures(buffer *b, const training_curve *x, size_t n)
     html_figure_end(b);
 }
 
-static int sweep_figure(buffer *b, const char *path, err *e)
+/* Runs of one length, as a line through the alphas. */
+typedef struct {
+    const table *t;
+    const double *ce, *moran;
+    size_t alpha, steps, first, n;
+} sweep_runs;
+
+static void draw_sweep(buffer *b, const sweep_runs *s)
 {
-    table *t = NULL;
-    size_t alpha, ce_column, moran_column, steps, n;
-    double *ce = NULL, *moran, lo[2] = { INFINITY, INFINITY }, hi[2] = { -INFINITY, -INFINITY };
-    int status = -1;
-    if (table_read(&t, path, '\t', true, e) || table_find(t, "alpha", &alpha, e) || table_find(t, "steps", &steps, e) ||
-        table_find(t, "validation_ce", &ce_column, e) || table_find(t, "moran_mean", &moran_column, e))
-        goto done;
-    n = table_rows(t);
-    if (!n || !(ce = mem_new(2 * n, sizeof *ce, e))) goto done;
-    moran = ce + n;
-    for (size_t i = 0; i < n; i++) {
-        if (table_number(t, i, ce_column, &ce[i], e) || table_number(t, i, moran_column, &moran[i], e)) goto done;
+    const double *ce = s->ce + s->first, *moran = s->moran + s->first;
+    double lo[2] = { INFINITY, INFINITY }, hi[2] = { -INFINITY, -INFINITY };
+    for (size_t i = 0; i < s->n; i++) {
         plot_cover(&lo[0], &hi[0], ce[i]);
         plot_cover(&lo[1], &hi[1], moran[i]);
     }
     html_figure_begin(b, "What topography costs.",
-                      "Short runs of %s steps, one an alpha, same seed and data: loss on held-out text against the "
-                      "unsmoothed Moran’s I "
-                      "of the localizer’s t map, mean over sheets.",
-                      table_cell(t, 0, steps));
+                      "Runs of %s steps, one an alpha, same seed and data: loss on held-out text against the unsmoothed "
+                      "Moran’s I of the localizer’s t map, mean over sheets.",
+                      table_cell(s->t, s->first, s->steps));
     plot p = plot_begin(b, HEIGHT, LEFT, 40, BOTTOM, "loss against Moran's I");
     p.x = plot_scale_of(lo[0] - .1 * (hi[0] - lo[0]), hi[0] + .1 * (hi[0] - lo[0]), 4);
     plot_cover(&lo[1], &hi[1], 0);
     p.y = plot_scale_of(lo[1], hi[1], 5);
     plot_y_axis(&p, "Moran’s I, unsmoothed");
     plot_x_axis(&p, "cross-entropy on held-out text, nats a token");
-    polyline(&p, "s1", n, ce, moran);
-    for (size_t i = 0; i < n; i++) {
+    polyline(&p, "s1", s->n, ce, moran);
+    for (size_t i = 0; i < s->n; i++) {
         double x = plot_x(&p, ce[i]), y = plot_y(&p, moran[i]);
-        plot_dot(&p, "s1", x, y, 4.5, "alpha %s: %.4f nats a token, I %.3f", table_cell(t, i, alpha), ce[i], moran[i]);
-        plot_text(&p, "name s1", x, y + (i % 2 ? 20 : -10), "middle", "α %s", table_cell(t, i, alpha));
+        const char *alpha = table_cell(s->t, s->first + i, s->alpha);
+        plot_dot(&p, "s1", x, y, 4.5, "alpha %s: %.4f nats a token, I %.3f", alpha, ce[i], moran[i]);
+        plot_text(&p, "name s1", x, y + (i % 2 ? 20 : -10), "middle", "α %s", alpha);
     }
     plot_end(&p);
     html_figure_end(b);
+}
+
+/* A figure for each length of runs; rows of one length stand together. */
+static int sweep_figures(buffer *b, const char *path, err *e)
+{
+    table *t = NULL;
+    double *ce = NULL, *moran;
+    size_t ce_column, moran_column, n;
+    sweep_runs s = { 0 };
+    int status = -1;
+    if (table_read(&t, path, '\t', true, e) || table_find(t, "alpha", &s.alpha, e) || table_find(t, "steps", &s.steps, e) ||
+        table_find(t, "validation_ce", &ce_column, e) || table_find(t, "moran_mean", &moran_column, e))
+        goto done;
+    n = table_rows(t);
+    if (!n || !(ce = mem_new(2 * n, sizeof *ce, e))) goto done;
+    moran = ce + n;
+    for (size_t i = 0; i < n; i++)
+        if (table_number(t, i, ce_column, &ce[i], e) || table_number(t, i, moran_column, &moran[i], e)) goto done;
+    s.t = t, s.ce = ce, s.moran = moran;
+    for (; s.first < n; s.first += s.n) {
+        const char *steps = table_cell(t, s.first, s.steps);
+        for (s.n = 1; s.first + s.n < n && !strcmp(steps, table_cell(t, s.first + s.n, s.steps)); s.n++) continue;
+        draw_sweep(b, &s);
+    }
     status = 0;
 done:
     free(ce);
@@ -223,7 +245,7 @@ int report_training(buffer *b, const report_training_inputs *in, err *e)
         said(b, &x[i]);
     buffer_text(b, "<div class=\"grid\">\n");
     if (n) curve_figures(b, x, n);
-    status = in->sweep ? sweep_figure(b, in->sweep, e) : 0;
+    status = in->sweep ? sweep_figures(b, in->sweep, e) : 0;
     buffer_text(b, "</div>\n");
 done:
     if (status) err_while(e, "drawing how models were trained");

@@ -104,6 +104,18 @@ another_region_can_come_first() {
     sed -n 's/.*<p class="finding">\([^<]*\)<.*/\1/p' roi.html | grep -qF "region $roi"
 }
 
+# "control" is the first by name, yet what the others are compared with: the page is about the other
+a_pair_is_told_as_a_difference() {
+    broca encode --responses responses.h5 --features trained=trained.h5 --features control=untrained.s1.h5 --features rate=story.h5:word_rate \
+        --baseline rate --target group --folds contiguous:4,gap=4 --delays 2s,4s --drop-start 2 --jackknife 10s --candidates 3 --alphas -1:4:6 --out pair.h5 &&
+        broca score --encoding pair.h5 --against control --out pair.scores.h5 &&
+        broca report --scores pair.scores.h5 --encoding pair.h5 --out pair.html || return 1
+    first=$(sed -n 's/.*<p class="finding">\([^<]*\)<.*/\1/p' pair.html | head -1)
+    echo "$first"
+    case $first in The\ trained\ model*'Against control its ΔR² differs by '*) ;; *) return 1 ;; esac
+    holds pair.html 'class="dot s5"' && holds pair.html 'line s5'
+}
+
 # ---- items: a table of one mean over people, published noise, a baseline of lengths, a replicate mode beside ----
 items() {
     awk -F '\t' -v OFS=, 'NR == 1 { print "item_id,sentence,A,B"; next }
@@ -132,7 +144,7 @@ a_replicate_mode_stands_beside_with_what_differs() {
 
 for t in study it_stands_alone its_tags_are_balanced the_finding_comes_first_and_claims_no_more_than_it_has every_figure_is_there_with_its_unit \
     what_was_left_out_has_its_reason mode_methods_and_references_are_said the_commands_and_hashes_lead_from_the_data_to_the_page \
-    the_commands_repeat_it a_region_that_is_not_there_is_refused another_region_can_come_first items \
+    the_commands_repeat_it a_region_that_is_not_there_is_refused another_region_can_come_first a_pair_is_told_as_a_difference items \
     items_have_no_volumes_and_the_only_subject_has_its_name a_replicate_mode_stands_beside_with_what_differs; do
     check $t
 done
