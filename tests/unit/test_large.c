@@ -39,6 +39,22 @@ static int planted(void *context, size_t first, size_t width, double *out, err *
     return 0;
 }
 
+/* What noise of one tenth leaves of r: nearly 1 where columns are fewer than training rows; else the rows span only their share
+ * of the space in which the column lies, here 240 of 400: r is about .77, with 60 test rows within seven times .05. */
+static double least_r(size_t n, size_t p)
+{
+    return 4 * n / 5 > p ? 0.9 : 0.4;
+}
+
+/* The last responses are those of whole periods before, to the bit: nothing was written at a number that wrapped. */
+static void ends_as_it_was_before(const fit_score *score, const double *alpha, size_t p, size_t v)
+{
+    enum { LAST = 4096 };
+    size_t before = v - LAST - 4096 * p;
+    assert_memory_equal(score + v - LAST, score + before, LAST * sizeof *score);
+    assert_memory_equal(alpha + v - LAST, alpha + before, LAST * sizeof *alpha);
+}
+
 /* Seconds that n rows, p columns, v responses take. */
 static double fit(size_t n, size_t p, size_t v, size_t n_alphas)
 {
@@ -65,10 +81,10 @@ static double fit(size_t n, size_t p, size_t v, size_t n_alphas)
     if (nested_ridge(&q, NULL, &r, &e)) fail_msg("%s", err_text(&e));
     double seconds = clock_cpu_s() - start;
     for (size_t j = 0; j < v; j += v / 100 + 1) {
-        if (j % 4 != 3 && !(score[j].r > 0.9)) fail_msg("response %zu of %zu: r %g", j, v, score[j].r);
+        if (j % 4 != 3 && !(score[j].r > least_r(n, p))) fail_msg("response %zu of %zu: r %g", j, v, score[j].r);
         if (j % 4 == 3 && n > 1000 && !(fabs(score[j].r) < 0.2)) fail_msg("noise %zu of %zu: r %g", j, v, score[j].r);
     }
-    if (v > 8192) assert_true(fabs(score[v - 1].r - score[v - 1 - 4096 * p].r) < 1e-12); /* the same response, at the other end */
+    if (v > 4096 * (p + 1)) ends_as_it_was_before(score, alpha, p, v);
     free(x);
     free(alphas);
     free(alpha);
@@ -83,8 +99,8 @@ static double fit(size_t n, size_t p, size_t v, size_t n_alphas)
 static void many_responses(void **state)
 {
     (void)state;
-    fit(60, 4, large() ? 1000000 : 20000, 5);
-    fit(60, 4, large() ? 1000000 : 20000, 14);
+    fit(60, 4, large() ? 1000000 : 24000, 5);
+    fit(60, 4, large() ? 1000000 : 24000, 14);
 }
 
 static void many_rows(void **state)
