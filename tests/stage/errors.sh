@@ -236,6 +236,23 @@ the_excluded_are_counted() {
     responses 24 '1 4' >given.tsv && given && works $encode given.h5 --out less.h5 && mean_r less.h5 >less.r || return 1
     [ "$(tail -n +2 columns/excluded.tsv | cut -c1-5 | tr '\n' ' ')" = 's1:R0 s2:R1 ' ] || { cat columns/excluded.tsv; return 1; }
 }
+# One cell that is missing excludes its neuroid, with the presentation; a presentation that is not used does not count.
+a_neuroid_with_a_hole_is_excluded_counted_and_named() {
+    responses 24 0 >given.tsv && given && works $encode given.h5 --out whole.h5 && mean_r whole.h5 >whole.r || return 1
+    responses 24 0 | awk 'BEGIN { FS = OFS = "\t" } NR == 10 { $3 = "NaN" } NR == 20 { $5 = "" } { print }' >given.tsv && given && works $encode given.h5 --out less.h5 || return 1
+    says 'neuroid s1:R1:1 is excluded: not a finite number in presentation 9' && says 'neuroid s2:R1:1 is excluded: not a finite number in presentation 19' &&
+        mean_r less.h5 >less.r || return 1
+    [ "$(tail -n +2 columns/excluded.tsv | cut -f 1 | tr '\n' ' ')" = 's1:R1:1 s2:R1:1 ' ] || { cat columns/excluded.tsv; return 1; }
+    ! grep -E '^s[12]:R1 -?[0-9]' less.r && grep ':R0 ' whole.r >want && grep ':R0 ' less.r >have && [ "$(wc -l <want)" -eq 2 ] && cmp want have || return 1
+    awk 'BEGIN { print "fold"; for (i = 0; i < 24; i++) print i % 2 }' >labels.tsv
+    works encode --features m=features.h5:h.1 --stimuli items.h5 --responses given.h5 --drop-start 10 --folds given:labels.tsv --inner group:2 --out late.h5 && mean_r late.h5 >late.r || return 1
+    [ "$(tail -n +2 columns/excluded.tsv | cut -f 1)" = s2:R1:1 ] && grep -qE '^s1:R1 -?[0-9]' late.r || { cat columns/excluded.tsv late.r; return 1; }
+}
+# Null responses of an excluded neuroid are not further excluded ones.
+nulls_of_the_excluded_are_not_listed() {
+    responses 24 3 >given.tsv && given && works $encode given.h5 --null group:3 --out less.h5 && [ "$(grep -c 'is excluded' .err)" -eq 1 ] || { cat .err; return 1; }
+    works export less.h5 --dataset excluded/neuroid --to tsv --out columns.tsv && [ "$(tail -n +2 columns.tsv)" = s2:R0:0 ] || { cat columns.tsv; return 1; }
+}
 constant_neuroids_only() {
     responses 24 '1 2 3 4' >given.tsv && given && refused 2 constant -- $encode given.h5 --out new/e.h5
 }
@@ -424,7 +441,8 @@ check the_good_folder_is_read truncated_weights bytes_after_the_last_tensor a_he
     a_header_that_ends_in_the_data a_header_that_lies_about_shapes a_header_that_lies_about_places a_weight_that_is_not_finite \
     a_missing_tensor a_missing_shard an_unknown_architecture a_config_of_another_model
 check overlapping_words_of_a_textgrid other_damage_of_a_textgrid disorder_in_a_table_of_words
-check a_constant_neuroid_is_excluded_counted_and_named the_excluded_are_counted constant_neuroids_only fewer_volumes_than_folds \
+check a_constant_neuroid_is_excluded_counted_and_named the_excluded_are_counted
+check a_neuroid_with_a_hole_is_excluded_counted_and_named nulls_of_the_excluded_are_not_listed constant_neuroids_only fewer_volumes_than_folds \
     fewer_groups_than_folds other_items_than_those_of_the_features
 check misspelt_options misspelt_values misspelt_names numbers_that_are_none a_file_of_another_kind
 disk='a_full_disk a_full_disk_for_the_saved_model wherever_the_room_ends_all_or_nothing'
