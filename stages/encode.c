@@ -10,7 +10,7 @@
 typedef struct {
     common_options common;
     const char *responses, *stimuli, *baseline, *target, *folds, *inner, *alphas, *downsample, *alpha_per, *select;
-    const char *highpass, *confounds, *standardize, *save, *null, *null_sets, *jackknife, *hrf, *gammas, *partition;
+    const char *shuffle_labels, *highpass, *confounds, *standardize, *save, *null, *null_sets, *jackknife, *hrf, *gammas, *partition;
     option_list features, units, delays, bands;
     size_t drop_start, candidates;
     bool allow_random, add_mean;
@@ -32,6 +32,8 @@ static const option options[] = {
     { "target", OPT_ENUM, AT(target), "single", "single group", true, "each neuroid, or the mean over subjects" },
     { "add-mean", OPT_FLAG, AT(add_mean), NULL, NULL, true, "a further neuroid: z-scored mean of a subject's regions" },
     { "folds", OPT_TEXT, AT(folds), NULL, "SCHEME", true, "contiguous:K,gap=S | group:K | logo | random:K | given:FILE; scikit-learn's: see below" },
+    { "shuffle-labels", OPT_TEXT, AT(shuffle_labels), NULL, "SEED[,N+N]", true,
+      "replicate:hadidi2025: labels of the folds shuffled as NumPy does, of two data sets in turn where their rows are given" },
     { "inner", OPT_TEXT, AT(inner), NULL, "SCHEME", true, "inner folds; or loo | gcv of the training rows" },
     { "allow-random", OPT_FLAG, AT(allow_random), NULL, NULL, true, "let random folds pass, with a warning" },
     { "alphas", OPT_TEXT, AT(alphas), "-1:6:22", "GRID", true, "penalties, log10 LO:HI:N or a list" },
@@ -93,20 +95,37 @@ static int read_words(bool *flag, const char *name, const char *text, const char
     return status;
 }
 
-/* --mode replicate:NAME decides what its paper's code decided; those options cannot be given beside it. */
-static int read_mode(encode_options *q, const stage_options *o, stage *s)
+/* An option that the mode decides: given, it has to be what the mode takes; the config says what was used. */
+static int decided(const char **field, const char *name, const char *value, const stage_options *o, stage *s)
 {
-    static const char *const decided[] = { "standardize", "select", "alpha-per", "allow-random", "jackknife", NULL };
-    const char *mode = o->common.mode;
-    if (str_same(mode, "strict")) return 0;
-    for (int i = 0; decided[i]; i++)
-        if (parsed_given(s->parsed, decided[i])) return err_set(&s->err, ERR_USAGE, "--mode %s does without --%s, or says what it is: leave it out", mode, decided[i]);
-    if (encode_replicate(q, mode + strlen("replicate:"), parsed_given(s->parsed, "alphas"), parsed_given(s->parsed, "candidates"), &s->err)) return -1;
-    if (o->inner && q->paper != PAPER_HADIDI2025) return err_set(&s->err, ERR_USAGE, "--mode %s chooses alpha by leave-one-out: leave --inner out", mode);
+    if (parsed_given(s->parsed, name) && !str_same(*field, value))
+        return err_set(&s->err, ERR_USAGE, "--mode %s does without --%s, or says what it is: leave it out", o->common.mode, name);
+    *field = value;
     return 0;
 }
 
-static int translate(encode_options *q, const stage_options *o, stage *s)
+/* --mode replicate:NAME decides what its paper's code decided. */
+static int read_mode(encode_options *q, stage_options *o, stage *s)
+{
+    const char *mode = o->common.mode;
+    bool strict = str_same(mode, "strict");
+    if (o->shuffle_labels && encode_shuffle(q, o->shuffle_labels, &s->err)) return -1;
+    if (!strict && encode_replicate(q, mode + strlen("replicate:"), parsed_given(s->parsed, "alphas"), parsed_given(s->parsed, "candidates"), &s->err)) return -1;
+    if (o->shuffle_labels && q->paper != PAPER_HADIDI2025) return err_set(&s->err, ERR_USAGE, "--shuffle-labels goes with --mode replicate:hadidi2025");
+    if (strict) return 0;
+    if (parsed_given(s->parsed, "jackknife")) return err_set(&s->err, ERR_USAGE, "--mode %s does without --jackknife: leave it out", mode);
+    if (o->inner && q->paper != PAPER_HADIDI2025 && !str_same(o->inner, "loo"))
+        return err_set(&s->err, ERR_USAGE, "--mode %s chooses alpha by leave-one-out: leave --inner out", mode);
+    if (!parsed_given(s->parsed, "alphas")) o->alphas = encode_replicate_alphas(q->paper);
+    if (q->paper != PAPER_HADIDI2025) o->inner = "loo";
+    o->candidates = q->candidates;
+    o->allow_random = q->allow_random;
+    return decided(&o->standardize, "standardize", q->standardise_x ? "X" : "none", o, s) || decided(&o->select, "select", "mse", o, s) ||
+                   decided(&o->alpha_per, "alpha-per", q->alpha_shared ? "all" : "voxel", o, s)
+               ? -1 : 0;
+}
+
+static int translate(encode_options *q, stage_options *o, stage *s)
 {
     static const char *const xy[] = { "X", "Y", NULL }, *const saved[] = { "prediction", "weight", "inner", NULL };
     bool standard[2] = { false, false }, save[3] = { false, false, false };

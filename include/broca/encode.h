@@ -32,6 +32,9 @@ typedef struct {
     bool group;                  /* --target */
     bool add_mean;               /* a further neuroid "mean" a subject: the z-scored mean of its ROIs */
     paper_rule paper;            /* --mode replicate: PAPER_NONE is strict */
+    bool shuffle_labels;         /* PAPER_HADIDI2025: labels of the folds permuted by NumPy's shuffle after seed shuffle_seed */
+    uint32_t shuffle_seed;
+    size_t shuffle_parts[2];     /* rows of two data sets that one generator shuffles in turn, this run's among them; 0: one set */
     const char *folds, *inner;   /* NULL: CONTRACT's defaults */
     inner_by inner_by;           /* or leave-one-out or generalised cross-validation of the training rows */
     bool allow_random;
@@ -77,9 +80,13 @@ int encode_units_parse(encode_units *u, const char *text, err *e);
 int encode_alphas(double **out, size_t *n, const char *text, err *e);
 /* "1,1;1,0": given candidates of gamma, scaled to sum to 1. ERR_USAGE: not numbers >= 0, all 0, rows of different length. */
 int encode_gammas(encode_options *o, const char *text, err *e);
+/* "42" or "42,384+243": seed of the shuffle, rows of its parts. ERR_USAGE. */
+int encode_shuffle(encode_options *o, const char *text, err *e);
 /* --mode replicate:NAME: everything that the paper's code decides is set; alphas and candidates only where they are not given.
  * ERR_USAGE with the nearest name. */
 int encode_replicate(encode_options *o, const char *name, bool alphas_given, bool candidates_given, err *e);
+/* What the mode takes where --alphas is not given, as encode_alphas reads it. */
+const char *encode_replicate_alphas(paper_rule rule);
 /* "circular:199", "group:999", "phase:199" */
 int encode_null(encode_options *o, const char *text, err *e);
 /* "128" or "128,scope=run" */
@@ -134,6 +141,8 @@ typedef struct {
     bool oasm_apart;             /* OASM among the features: no test row shares a column with a training row */
     size_t edges, choices;       /* alphas chosen at an end of the grid, of all choices */
     size_t screened, rescored;   /* responses whose alphas were screened in fp32; of them scored again in fp64 */
+    size_t rows;                 /* presentations used */
+    size_t *draw_of;             /* [F] PAPER_HADIDI2025: number in the paper's order of folds, in which it drew candidates; else NULL */
     struct saved *saved;         /* predictions, weights (mean over folds) and inner scores that were asked for: in a file, out of which */
     size_t *saved_response;      /* [v] encoded_put writes them; SIZE_MAX: excluded */
     arena *memory;

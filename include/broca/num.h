@@ -116,6 +116,8 @@ uint32_t legacy_word(legacy_rng *g);                       /* 32 bits */
 uint32_t legacy_up_to(legacy_rng *g, uint32_t most);       /* a whole number in [0, most], by masked rejection */
 double legacy_uniform(legacy_rng *g);                      /* random_sample: 53 bits of two words */
 double legacy_normal(legacy_rng *g);                       /* standard_normal: polar method, the second of a pair is kept */
+double legacy_gamma(legacy_rng *g, double shape);          /* standard_gamma */
+void legacy_dirichlet(legacy_rng *g, double *out, size_t rows, size_t k, double shape); /* dirichlet([shape] * k, rows): [rows×k] */
 void legacy_shuffle(legacy_rng *g, size_t *p, size_t n);   /* n < 2^32 */
 void legacy_permutation(legacy_rng *g, size_t *p, size_t n); /* choice(n, k, replace=False): its first k */
 void legacy_choice(legacy_rng *g, size_t *out, size_t n, size_t k); /* choice(n, k), with replacement */

@@ -64,7 +64,8 @@ void encoded_free(encoded *x)
     if (!x) return;
     for (size_t i = 0; i < x->n_sets; i++) encoded_set_free(&x->sets[i]);
     for (size_t i = 0; i < x->n_nested; i++) encoded_set_free(&x->nested[i]);
-    void *owned[] = { x->sets, x->nested, x->test, x->train, x->sst, x->block, x->part_block, x->part_fold, x->part_n, x->saved_response };
+    void *owned[] = { x->sets,       x->nested,    x->test,   x->train,          x->sst,    x->block,
+                      x->part_block, x->part_fold, x->part_n, x->saved_response, x->draw_of };
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     saved_close(x->saved, false);
     arena_free(x->memory);
@@ -145,13 +146,13 @@ static size_t groups_in(const used_rows *u, const uint8_t *train)
     return groups;
 }
 
-static int make_inner(run *q, const fold_scheme *outer, err *e)
+static int make_inner(run *q, const fold_scheme *outer, fold_items items, err *e)
 {
     fold_scheme inner;
     int32_t *given = NULL;
     int status = -1;
-    fold_items items = { q->rows.n, q->rows.run, q->rows.onset, (const char *const *)q->rows.group, NULL };
     if (inner_scheme(&inner, &given, outer, q, e)) goto done;
+    if (given && q->o->shuffle_labels && paper_shuffle_given(given, q->rows.n, q->o, e)) goto done;
     items.given = given;
     fold_scheme_text(&inner, q->result->inner_text, sizeof q->result->inner_text);
     for (size_t f = 0; f < q->outer->count; f++) {
@@ -170,26 +171,38 @@ done:
     return status;
 }
 
-static int make_folds(run *q, const responses *r, err *e)
+static int make_folds_of(run *q, fold_items items, const responses *r, err *e)
 {
     fold_scheme outer;
     int32_t *given = NULL;
-    fold_items items = { q->rows.n, q->rows.run, q->rows.onset, (const char *const *)q->rows.group, NULL };
     if (outer_scheme(&outer, q, r, e)) return -1;
     if (outer.kind == FOLD_GIVEN && read_given(&given, &outer, &q->rows, e)) return -1;
     items.given = given;
-    int status = folds_make(&q->outer, &outer, &items, NULL, e);
+    int status = given && q->o->shuffle_labels ? paper_shuffle_given(given, q->rows.n, q->o, e) : 0;
+    if (!status) status = folds_make(&q->outer, &outer, &items, NULL, e);
     free(given);
     if (status) return err_while(e, "making the outer folds");
     if (outer.kind == FOLD_SHUFFLE_SPLIT && q->o->save_prediction)
         return err_set(e, ERR_USAGE, "--save prediction: shufflesplit tests an item several times, it has no one prediction");
     fold_scheme_text(&outer, q->result->folds_text, sizeof q->result->folds_text);
     if (!(q->inner = mem_new(q->outer->count, sizeof *q->inner, e))) return -1;
-    if (q->o->inner_by == INNER_FOLDS) return make_inner(q, &outer, e);
+    if (q->o->paper == PAPER_HADIDI2025 && paper_order(&q->result->draw_of, q->outer, &outer, items.group, e)) return -1;
+    if (q->o->inner_by == INNER_FOLDS) return make_inner(q, &outer, items, e);
     snprintf(q->result->inner_text, sizeof q->result->inner_text, "%s", q->o->inner_by == INNER_LOO ? "loo" : "gcv");
     if (q->rows.onset && r->tr > 0 && !q->o->leak_test)
         log_warn("leave-one-out inside the training rows looks at neighbours in time and picks alpha too small");
     return 0;
+}
+
+static int make_folds(run *q, const responses *r, err *e)
+{
+    fold_items items = { q->rows.n, q->rows.run, q->rows.onset, (const char *const *)q->rows.group, NULL };
+    shuffled_items s = { 0 };
+    q->result->rows = q->rows.n;
+    int status = q->o->shuffle_labels ? paper_shuffle(&s, &items, q->o, e) : 0;
+    if (!status) status = make_folds_of(q, items, r, e);
+    shuffled_items_free(&s);
+    return status;
 }
 
 /* The filter's blocks: rows of a run that are tested in the same fold; whole runs for scope=run. */
@@ -569,7 +582,7 @@ static int fit_job(job_result *j, job_saver *saver, err *e)
     band bands[MOST_BANDS];
     const uint8_t *train = q->outer->train + f * n, *test = q->outer->test + f * n;
     if (join_parts(&x, &keep, bands, fit, q, train, e)) goto done;
-    if (fit->n_bands > 1 && candidates_of(&gammas, &n_gammas, fit->n_bands, q->o, e)) goto done;
+    if (fit->n_bands > 1 && candidates_of(&gammas, &n_gammas, fit->n_bands, q->o, q->result, f, e)) goto done;
     fit_series series = { &q->series[f], fit };
     held_fits held = { .v = q->held.v, .source = held_series_read, .context = q->jack_block ? &q->held_series[f] : NULL, .of = fit->held_of,
                        .blocks = q->result->blocks, .block = q->jack_block };

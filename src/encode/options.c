@@ -119,14 +119,28 @@ done:
     return status;
 }
 
-int candidates_of(double **out, size_t *n, size_t bands, const encode_options *o, err *e)
+int encode_shuffle(encode_options *o, const char *text, err *e)
+{
+    char *part[3], copy[64];
+    size_t n = 0, seed;
+    snprintf(copy, sizeof copy, "%.60s", text);
+    for (char *at = strtok(copy, ",+"); at && n < 3; at = strtok(NULL, ",+")) part[n++] = at;
+    bool good = n != 2 && n && strlen(text) < sizeof copy && !parse_size(part[0], &seed) && seed <= UINT32_MAX;
+    for (size_t i = 1; i < n && good; i++) good = !parse_size(part[i], &o->shuffle_parts[i - 1]) && o->shuffle_parts[i - 1] > 0;
+    if (!good) return err_set(e, ERR_USAGE, "--shuffle-labels is SEED or SEED,ROWS+ROWS, not '%s'", text);
+    o->shuffle_labels = true;
+    o->shuffle_seed = (uint32_t)seed;
+    return 0;
+}
+
+int candidates_of(double **out, size_t *n, size_t bands, const encode_options *o, const encoded *x, size_t fold, err *e)
 {
     if (o->gammas && bands != o->gamma_bands)
         return err_set(e, ERR_USAGE, "--gammas has %zu weights a candidate, a joint fit has %zu bands", o->gamma_bands, bands);
     *n = o->gammas ? o->n_gammas : o->candidates;
     if (!(*out = mem_new(*n * bands, sizeof **out, e))) return -1;
     if (o->gammas) memcpy(*out, o->gammas, *n * bands * sizeof **out);
-    else if ((o->paper ? paper_candidates : gamma_candidates)(*out, *n, bands, o->seed, e)) {
+    else if (x->draw_of ? paper_candidates(*out, *n, bands, o, x->rows, x->draw_of[fold], e) : gamma_candidates(*out, *n, bands, o->seed, e)) {
         free(*out);
         *out = NULL;
         return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The product of kind `encoding` (CONTRACT "Files"). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "sets.h"
 
@@ -40,17 +41,26 @@ static int put_cube(const writer *w, const char *what, const double *data, size_
     return data ? store_write_f8(w->s, path, 3, dims, data, e) : 0;
 }
 
-/* The candidates that gamma numbers. */
+/* The candidates that gamma numbers; [F×candidates×bands] where each fold has its own. */
 static int put_candidates(const writer *w, const encode_options *o, err *e)
 {
     char path[512];
-    double *all = NULL;
-    size_t n;
+    double *one = NULL, *all = NULL;
+    size_t n = 0, bands = w->set->n_bands, times = w->x->draw_of && !o->gammas ? w->x->folds : 1;
+    int status = -1;
     if (!w->set->gamma) return 0;
-    if (candidates_of(&all, &n, w->set->n_bands, o, e)) return -1;
-    const size_t dims[2] = { n, w->set->n_bands };
+    for (size_t f = 0; f < times; f++, free(one)) {
+        if (candidates_of(&one, &n, bands, o, w->x, f, e)) goto done;
+        if (!all && !(all = mem_new(times * n * bands, sizeof *all, e))) {
+            free(one);
+            goto done;
+        }
+        memcpy(all + f * n * bands, one, n * bands * sizeof *all);
+    }
+    const size_t dims[3] = { times, n, bands };
     name(path, sizeof path, w, "candidates");
-    int status = store_write_f8(w->s, path, 2, dims, all, e);
+    status = times > 1 ? store_write_f8(w->s, path, 3, dims, all, e) : store_write_f8(w->s, path, 2, dims + 1, all, e);
+done:
     free(all);
     return status;
 }

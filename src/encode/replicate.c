@@ -8,6 +8,8 @@
 #include "sets.h"
 
 enum { MOST_LINES = 8 };
+/* 2^-5 ... 2^19: 0 is in the paper's grid, too, but can never be chosen. */
+#define POWERS_OF_2 "0.03125,0.0625,0.125,0.25,0.5,1,2,4,8,16,32,64,128,256,512,1024,2048,4096,8192,16384,32768,65536,131072,262144,524288"
 
 typedef struct {
     const char *name;
@@ -16,7 +18,7 @@ typedef struct {
     const char *differs[MOST_LINES];
 } paper;
 
-/* alphas "hadidi": 2^-5 ... 2^19 (0 is in the paper's grid, but can never be chosen). folds NULL: from the groups, see below. */
+/* folds NULL: from the groups, see below. */
 static const paper papers[] = {
     { "schrimpf2021", PAPER_SCHRIMPF2021, "0", "kfold:5,seed=1",
       "mean over folds per neuroid (NaN left out), median over a subject's neuroids, median over subjects; error: median absolute deviation over subjects",
@@ -36,10 +38,11 @@ static const paper papers[] = {
         "alpha per neuroid by leave-one-out errors of the training rows; of equal ones the smallest",
         "a constant prediction (sd below 1e-7) counts r = 0",
         "the layer was chosen on the items that are scored" } },
-    { "hadidi2025", PAPER_HADIDI2025, "hadidi", NULL,
+    { "hadidi2025", PAPER_HADIDI2025, POWERS_OF_2, NULL,
       "per subject: mean over neuroids, clipped at 0; R2 is out of sample, about the training mean, pooled over folds",
       { "alpha per neuroid by inner folds as himalaya chooses: 1e-10 ln(alpha) is added to the score; alpha 0 of the published grid can never win and is left out",
-        "candidates of several bands: equal weights, then Dirichlet draws of our generator (the paper's NumPy draws are not repeated); bands are not divided by their width",
+        "candidates of several bands: equal weights, then Dirichlet draws of NumPy's generator, anew in each fold; bands are not divided by their width",
+        "the paper seeded NumPy only where labels were shuffled: its draws on contiguous folds cannot be repeated, ours are those after --seed",
         "a voxel whose target or prediction is within 1e-5 of constant counts r = 0",
         "the best layer and the best sigma of OASM were chosen by test score" } },
 };
@@ -64,14 +67,6 @@ static const paper *by_rule(paper_rule rule)
     return NULL;
 }
 
-static int powers_of_two(double **out, size_t *n, err *e)
-{
-    *n = 25;
-    if (!(*out = mem_new(*n, sizeof **out, e))) return -1;
-    for (size_t i = 0; i < *n; i++) (*out)[i] = ldexp(1, (int)i - 5);
-    return 0;
-}
-
 int encode_replicate(encode_options *o, const char *name, bool alphas_given, bool candidates_given, err *e)
 {
     const paper *p = find(name, e);
@@ -87,7 +82,12 @@ int encode_replicate(encode_options *o, const char *name, bool alphas_given, boo
     if (alphas_given) return 0;
     free(o->alphas);
     o->alphas = NULL;
-    return str_same(p->alphas, "hadidi") ? powers_of_two(&o->alphas, &o->n_alphas, e) : encode_alphas(&o->alphas, &o->n_alphas, p->alphas, e);
+    return encode_alphas(&o->alphas, &o->n_alphas, p->alphas, e);
+}
+
+const char *encode_replicate_alphas(paper_rule rule)
+{
+    return by_rule(rule)->alphas;
 }
 
 /* Groups of the used rows, at most `most` + 1 are counted. */
@@ -124,15 +124,102 @@ int paper_inner_folds(fold_scheme *inner, const fold_scheme *outer)
     return 0;
 }
 
-int paper_candidates(double *out, size_t count, size_t bands, uint64_t seed, err *e)
+/* ---- labels in NumPy's shuffled order ---- */
+
+/* The generator after the shuffle of the labels; order [rows] of this run's part: row i has the label of row order[i]. */
+static int start_shuffled(legacy_rng *g, size_t *order, const encode_options *o, size_t rows, err *e)
 {
-    double *all = mem_new((count + bands) * bands, sizeof *all, e); /* equal weights, corners, draws: no corners here */
-    int status = all ? gamma_candidates(all, count + bands, bands, seed, e) : -1;
-    if (!status) {
-        memcpy(out, all, bands * sizeof *out);
-        memcpy(out + bands, all + (1 + bands) * bands, (count - 1) * bands * sizeof *out);
+    const size_t *parts = o->shuffle_parts;
+    size_t own = parts[0] && rows == parts[1] ? 1 : 0, room = parts[0] > parts[1] ? parts[0] : parts[1];
+    if (parts[0] && (rows != parts[own] || parts[0] == parts[1]))
+        return err_set(e, ERR_USAGE, "--shuffle-labels: %zu rows are used, its parts have %zu and %zu", rows, parts[0], parts[1]);
+    size_t *other = mem_new((room > rows ? room : rows) + 1, sizeof *other, e);
+    if (!other) return -1;
+    legacy_start(g, o->shuffle_seed);
+    for (size_t k = 0; k < (parts[0] ? 2 : 1); k++) {
+        legacy_permutation(g, other, parts[0] ? parts[k] : rows);
+        if (k == own && order) memcpy(order, other, rows * sizeof *order);
     }
-    free(all);
+    free(other);
+    return 0;
+}
+
+int paper_shuffle_given(int32_t *label, size_t n, const encode_options *o, err *e)
+{
+    legacy_rng g;
+    size_t *order = mem_new(n + 1, sizeof *order, e);
+    int32_t *before = mem_copy(label, n * sizeof *label, e);
+    int status = order && before ? start_shuffled(&g, order, o, n, e) : -1;
+    for (size_t i = 0; i < n && !status; i++) label[i] = before[order[i]];
+    free(order);
+    free(before);
+    return status;
+}
+
+/* Groups are labels and move; rows are numbers: blocks of consecutive ones are cut from the shuffled order. */
+int paper_shuffle(shuffled_items *out, fold_items *items, const encode_options *o, err *e)
+{
+    legacy_rng g;
+    size_t n = items->n, *order = mem_new(n + 1, sizeof *order, e);
+    int status = -1;
+    out->group = mem_new(n + 1, sizeof *out->group, e);
+    out->onset = mem_new(n + 1, sizeof *out->onset, e);
+    if (!order || !out->group || !out->onset || start_shuffled(&g, order, o, n, e)) goto done;
+    for (size_t i = 0; i < n; i++) {
+        if (items->group) out->group[i] = (char *)items->group[order[i]];
+        out->onset[order[i]] = (double)i;
+    }
+    if (items->group) items->group = (const char *const *)out->group;
+    items->onset = out->onset;
+    items->run = NULL;
+    status = 0;
+done:
+    free(order);
+    return status;
+}
+
+void shuffled_items_free(shuffled_items *s)
+{
+    free(s->group);
+    free(s->onset);
+}
+
+/* First tested row of a fold. */
+static size_t first_row(const folds *f, size_t fold)
+{
+    size_t i = 0;
+    while (i < f->n && !f->test[fold * f->n + i]) i++;
+    return i;
+}
+
+int paper_order(size_t **draw_of, const folds *outer, const fold_scheme *scheme, const char *const *group, err *e)
+{
+    size_t F = outer->count, *rank = *draw_of = mem_new(F + 1, sizeof *rank, e);
+    if (!rank) return -1;
+    for (size_t f = 0; f < F; f++) {
+        if (scheme->kind != FOLD_LOGO) rank[f] = f;
+        for (size_t k = 0; k < F && scheme->kind == FOLD_LOGO; k++) rank[f] += strcmp(group[first_row(outer, k)], group[first_row(outer, f)]) < 0;
+    }
+    return 0;
+}
+
+/* As himalaya draws them from NumPy's generator: half with a concentration of .1, half of 1, taken in turns, the first replaced by
+ * equal weights; the folds one after another go on with the same generator. */
+int paper_candidates(double *out, size_t count, size_t bands, const encode_options *o, size_t rows, size_t fold, err *e)
+{
+    legacy_rng g;
+    size_t half = (count + 1) / 2;
+    double *drawn = mem_new(2 * half * bands, sizeof *drawn, e);
+    int status = drawn ? 0 : -1;
+    if (o->shuffle_labels && !status) status = start_shuffled(&g, NULL, o, rows, e);
+    else legacy_start(&g, (uint32_t)o->seed);
+    for (size_t f = 0; f <= fold && !status; f++) {
+        legacy_dirichlet(&g, drawn, half, bands, .1);
+        legacy_dirichlet(&g, drawn + half * bands, half, bands, 1);
+    }
+    for (size_t i = 0; i < count && !status; i++)
+        for (size_t b = 0; b < bands; b++) out[i * bands + b] = i ? drawn[(i % 2 * half + i / 2) * bands + b] : 1 / (double)bands;
+    free(drawn);
     return status;
 }
 

@@ -58,8 +58,9 @@ typedef struct {
 int fits_make(fit_set **out, size_t *n, const feature_list *l, const encode_options *o, err *e);
 void fits_free(fit_set *s, size_t n);
 
-/* Candidates of gamma of a fit with that many bands: given, or drawn; *out [*n×bands], malloc'ed. */
-int candidates_of(double **out, size_t *n, size_t bands, const encode_options *o, err *e);
+/* Candidates of gamma of a fit with that many bands on an outer fold: given, or drawn (PAPER_HADIDI2025: for each fold anew);
+ * *out [*n×bands], malloc'ed. */
+int candidates_of(double **out, size_t *n, size_t bands, const encode_options *o, const encoded *x, size_t fold, err *e);
 /* --partition A,B[,C]: the sets' names; 2 or 3 (partition.c). The fits of all subsets are joint ones of fits.c, called A+B. */
 int partition_names(char ***out, size_t *n, const encode_options *o, err *e);
 /* Name of the fit of a subset (bit k: set k), as A+C. */
@@ -166,7 +167,16 @@ int null_split(encoded *x, const encode_options *o, err *e);
  * strict, as warnings; attributes and aggregated scores of the product. */
 int paper_outer_folds(char *text, size_t room, const encode_options *o, const used_rows *u, err *e);
 int paper_inner_folds(fold_scheme *inner, const fold_scheme *outer);
-int paper_candidates(double *out, size_t count, size_t bands, uint64_t seed, err *e);
+/* rows: used; fold: in the paper's order. */
+int paper_candidates(double *out, size_t count, size_t bands, const encode_options *o, size_t rows, size_t fold, err *e);
+/* Items in the order and with the labels that --shuffle-labels gives them; what it makes is for free_shuffled. label: of the fold
+ * tables, permuted in place, or NULL. */
+typedef struct { char **group; double *onset; } shuffled_items;
+int paper_shuffle(shuffled_items *out, fold_items *items, const encode_options *o, err *e);
+int paper_shuffle_given(int32_t *label, size_t n, const encode_options *o, err *e);
+void shuffled_items_free(shuffled_items *s);
+/* *draw_of [F]: the paper went through the folds in the order of their labels. */
+int paper_order(size_t **draw_of, const folds *outer, const fold_scheme *scheme, const char *const *group, err *e);
 void paper_warn(const encode_options *o, const char *folds_text);
 int paper_put(store *s, const encoded *x, const encode_options *o, err *e);
 /* ---- blocks left out (jackknife.c) ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* NumPy's legacy generator RandomState (METHODS 0), which the Python code of several papers drew folds and subjects with:
- * MT19937 (Matsumoto & Nishimura 1998, integer initialisation of 2002), masked rejection, Fisher-Yates from the top. */
+ * MT19937 (Matsumoto & Nishimura 1998, integer initialisation of 2002), masked rejection, Fisher-Yates from the top; gamma draws by
+ * Marsaglia & Tsang (2000), below a shape of 1 by Ahrens & Dieter (1974) in Best's form, in NumPy's order of draws. */
 #include "broca/num.h"
 
 #include <math.h>
@@ -66,6 +67,50 @@ double legacy_normal(legacy_rng *g)
     g->normal = f * a;
     g->has_normal = true;
     return f * b;
+}
+
+static double standard_exponential(legacy_rng *g)
+{
+    return -log(1.0 - legacy_uniform(g));
+}
+
+static double gamma_below_1(legacy_rng *g, double shape)
+{
+    for (;;) {
+        double u = legacy_uniform(g), v = standard_exponential(g);
+        if (u <= 1.0 - shape) {
+            double x = pow(u, 1 / shape);
+            if (x <= v) return x;
+        } else {
+            double y = -log((1 - u) / shape), x = pow(1.0 - shape + shape * y, 1 / shape);
+            if (x <= v + y) return x;
+        }
+    }
+}
+
+double legacy_gamma(legacy_rng *g, double shape)
+{
+    double b = shape - 1 / 3.0, c = 1 / sqrt(9 * b), x, v, u;
+    if (shape == 1) return standard_exponential(g);
+    if (shape < 1) return shape > 0 ? gamma_below_1(g, shape) : 0;
+    for (;;) {
+        do {
+            x = legacy_normal(g);
+            v = 1 + c * x;
+        } while (v <= 0);
+        v = v * v * v;
+        u = legacy_uniform(g);
+        if (u < 1 - 0.0331 * (x * x) * (x * x) || log(u) < 0.5 * x * x + b * (1 - v + log(v))) return b * v;
+    }
+}
+
+void legacy_dirichlet(legacy_rng *g, double *out, size_t rows, size_t k, double shape)
+{
+    for (size_t i = 0; i < rows; i++) {
+        double *row = out + i * k, sum = 0;
+        for (size_t j = 0; j < k; j++) sum += row[j] = legacy_gamma(g, shape);
+        for (size_t j = 0; j < k; j++) row[j] *= 1 / sum;
+    }
 }
 
 void legacy_shuffle(legacy_rng *g, size_t *p, size_t n)

@@ -72,6 +72,37 @@ a_mode_decides_its_options() {
         refused '--inner' -- $items --mode replicate:brainscore --inner group:3 &&
         refused 'tuckute2023' "did you mean replicate:tuckute2024?" -- $items --mode replicate:tuckute2023
 }
+# Numbers of NumPy 1.24: RandomState(42).shuffle of the 60 groups' names; then dirichlet([.1] * 2, 3), dirichlet([1.] * 2, 3).
+labels_are_shuffled_and_candidates_drawn_as_numpy_does() {
+    bands='encode --features m=features.h5:h.0 --features e=features.h5:embed --bands m+e --stimuli items.h5 --responses responses.h5 --candidates 5'
+    works $bands --mode replicate:hadidi2025 --shuffle-labels 42 --out e.h5 && works export e.h5 --dataset fold/test --to tsv --out fold.tsv &&
+        column e.h5 set/m+e/candidates >drawn || return 1
+    sed 1d fold.tsv | awk '{ line = ""; for (i = 1; i <= NF; i++) if ($i == 1) line = line " " i - 1; if (line == " 0 13 19 41 43") found = 1 } END { exit !found }' ||
+        { echo 'no fold tests the rows of g0'; cat fold.tsv; return 1; }
+    # the folds draw one after another, g0 first: rows are fold, candidate, two weights
+    for want in '0 0 0.5 0.5 ' '0 2 0.1345882697322625[0-9]* 0.865411730267737[0-9]* ' '0 4 0.00197187193697231[0-9]* 0.998028128063027[0-9]* '; do
+        grep -q "^\(.* \)\?$want" drawn || { echo "no $want in"; cat drawn; return 1; }
+    done
+    refused 'goes with --mode replicate:hadidi2025' -- $bands --shuffle-labels 42 &&
+        refused '--shuffle-labels is SEED' -- $bands --mode replicate:hadidi2025 --shuffle-labels 42,384 &&
+        refused '60 rows are used, its parts have 384 and 243' -- $bands --mode replicate:hadidi2025 --shuffle-labels 42,384+243
+}
+# The config says the alphas that a mode took, not strict's, and the command that it gives repeats the product.
+the_config_says_what_a_mode_used() {
+    while read -r mode alphas per standardize; do
+        works $items --mode "replicate:$mode" --out e.h5 && works inspect e.h5 || return 1
+        for want in "alphas  *$alphas" "alpha-per  *$per" "standardize  *$standardize" "mode  *replicate:$mode"; do
+            grep -q -- "^ *$want" .out || { echo "no $want in"; cat .out; return 1; }
+        done
+        works $items --mode "replicate:$mode" --alphas "$(sed -n 's/^ *alphas  *//p' .out)" --alpha-per $per --standardize $standardize --out f.h5 || return 1
+        column e.h5 set/m/r >a && column f.h5 set/m/r >b && cmp a b || return 1
+    done <<END
+schrimpf2021 0 voxel none
+brainscore -3:3:7 all none
+tuckute2024 -30:29:60 voxel none
+hadidi2025 0.03125,0.0625 voxel X
+END
+}
 their_folds_are_refused_in_strict_mode() {
     for folds in kfold:5,seed=1 shufflesplit:10,seed=1 stratified21:5,seed=1; do
         refused 'random folds leak' -- $items --folds $folds --inner group:3 || return 1
@@ -184,7 +215,8 @@ a_column_that_overflows_float32() {
 
 inputs >.said 2>&1 || { sed 's/^/  /' .said; echo 'not ok inputs'; echo '0 passed, 1 failed, 0 skipped'; exit 1; }
 check each_mode_says_its_folds_and_what_differs tuckute2024_has_its_sixty_alphas brainscore_has_one_alpha_for_all \
-    brainscore_with_alpha_0_is_least_squares a_mode_decides_its_options their_folds_are_refused_in_strict_mode \
+    brainscore_with_alpha_0_is_least_squares a_mode_decides_its_options \
+    labels_are_shuffled_and_candidates_drawn_as_numpy_does the_config_says_what_a_mode_used their_folds_are_refused_in_strict_mode \
     shufflesplit_has_no_one_prediction given_folds_inside_and_outside \
     oasm_scores_exactly_0_where_the_gap_reaches_as_far_as_it_does oasm_predicts_across_shuffled_folds \
     oasm_that_reaches_over_the_gap_is_refused the_doctor_tells_folds_that_leak built_in_features_stand_for_the_baseline \

@@ -35,6 +35,27 @@ static void permutations_and_choices_are_those_of_RandomState(void **state)
     assert_memory_equal(p, chosen, sizeof chosen);
 }
 
+/* RandomState(42) of NumPy 1.24.2: shuffle(arange(10)), dirichlet([.1] * 3, 2), dirichlet([1.] * 3, 2), standard_gamma(2.385) thrice,
+ * random_sample(): each takes up where the one before left the generator. */
+static void gamma_and_dirichlet_draws_are_those_of_RandomState(void **state)
+{
+    (void)state;
+    static const double low[6] = { 5.85292713269141e-09, 0.1630579128957059, 0.8369420812513669, 0.00011766825749502106, 2.7193148058415465e-05, 0.9998551385944465 },
+        one[6] = { 0.2389063081385765, 0.6568241416292061, 0.10426955023221739, 0.24492010828846594, 0.3234340045937876, 0.4316458871177465 },
+        large[3] = { 1.2756595771631638, 3.032431628404776, 2.2317553818409928 };
+    size_t p[10];
+    double row[6];
+    legacy_rng g;
+    legacy_start(&g, 42);
+    legacy_permutation(&g, p, 10);
+    legacy_dirichlet(&g, row, 2, 3, .1);
+    for (int i = 0; i < 6; i++) assert_near(row[i], low[i], 1e-15 * low[i]);
+    legacy_dirichlet(&g, row, 2, 3, 1);
+    for (int i = 0; i < 6; i++) assert_near(row[i], one[i], 1e-15 * one[i]);
+    for (int i = 0; i < 3; i++) assert_near(legacy_gamma(&g, 2.385), large[i], 1e-15 * large[i]);
+    assert_near(legacy_uniform(&g), 0.06505159298527952, 0);
+}
+
 static void a_number_up_to_nothing_draws_nothing(void **state)
 {
     (void)state;
@@ -115,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_words_of_four_seeds_are_those_of_RandomState),
         cmocka_unit_test(permutations_and_choices_are_those_of_RandomState),
+        cmocka_unit_test(gamma_and_dirichlet_draws_are_those_of_RandomState),
         cmocka_unit_test(a_number_up_to_nothing_draws_nothing),
         cmocka_unit_test(kfold_cuts_the_shuffled_rows),
         cmocka_unit_test(shuffle_split_tests_the_head_of_each_permutation),
