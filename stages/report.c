@@ -7,7 +7,7 @@
 
 typedef struct {
     common_options common;
-    const char *title, *roi, *scores, *truth, *population, *sweep;
+    const char *title, *roi, *scores, *truth, *population, *sweep, *calibration;
     option_list encodings, ceilings, replicates, localizers, topography, training, brains;
 } report_options;
 
@@ -24,6 +24,7 @@ static const option options[] = {
     { "maps", OPT_LIST, AT(brains), NULL, "FILE", false, "maps of broca glm and group as slices of brains, topography of such maps: a page of their own without --scores" },
     { "training", OPT_LIST, AT(training), NULL, "NAME=train_log.tsv", false, "how a model was trained: its curves" },
     { "sweep", OPT_TEXT, AT(sweep), NULL, "FILE", false, "table of runs over alpha: loss against topography, a figure for each number of steps" },
+    { "calibration", OPT_TEXT, AT(calibration), NULL, "FILE", false, "table of make calibrate: false positives, p and coverage where the truth is known" },
     { "roi", OPT_TEXT, AT(roi), NULL, "NAME", true, "region of the first sentence; without: the average of the regions" },
     { "title", OPT_TEXT, AT(title), "Brain scores", "TEXT", true, "title of the page" },
     COMMON_OPTIONS(report_options),
@@ -62,7 +63,7 @@ int main(int argc, char **argv)
     if (stage_needs(&s, "out", o.common.out)) goto done;
     report_inputs in = { o.title, o.roi, o.scores, o.encodings.at, o.encodings.n, o.replicates.at, o.replicates.n, o.truth,
                          o.ceilings.at, o.ceilings.n, o.population, any ? &networks : NULL,
-                         { o.training.at, o.training.n, o.sweep } };
+                         { o.training.at, o.training.n, o.sweep }, o.calibration };
     if (report_page(&page, &in, &s.err) || report_finding(&finding, &in, &s.err)) goto done;
     if (atomic_write(o.common.out, page.at, page.size, &s.err)) goto done;
     stage_result(&s, "%s", finding);

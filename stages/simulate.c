@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "broca/activations.h"
+#include "broca/report.h"
 #include "broca/simulate.h"
 #include "stage.h"
 
 typedef struct {
     common_options common;
-    const char *stimuli, *features, *power;
+    const char *stimuli, *features, *power, *curve;
     size_t items, volumes, runs, per_group, width, studies;
     double ceiling, delta_r2, baseline_r2;
     size_t subjects, first_subject, neuroids, drop_start, filter_blocks;
@@ -36,6 +37,7 @@ static const option options[] = {
     { "motion-removed", OPT_FLAG, AT(motion_removed), NULL, NULL, true, "the analysis will remove motion, for the planted ceilings" },
     { "drop-start", OPT_COUNT, AT(drop_start), "0", NULL, true, "rows that the analysis will drop, for the planted ceilings" },
     { "power", OPT_TEXT, AT(power), NULL, "S,S,...", true, "plan a study instead: numbers of subjects to compare (docs/power.md)" },
+    { "curve", OPT_TEXT, AT(curve), NULL, "FILE.svg", false, "power: the curve over subjects as a picture" },
     { "items", OPT_COUNT, AT(items), "0", NULL, true, "power: items that everybody reads" },
     { "volumes", OPT_COUNT, AT(volumes), "0", NULL, true, "power: volumes of all runs, with --tr" },
     { "runs", OPT_COUNT, AT(runs), "1", NULL, true, "power: runs" },
@@ -117,6 +119,14 @@ static int write_power(const char *path, const power_row *rows, const power_plan
     return status;
 }
 
+static int write_curve(const char *path, const power_row *rows, const power_plan *p, err *e)
+{
+    buffer b = { 0 };
+    int status = report_power(&b, rows, p, e) ? -1 : atomic_write(path, b.at, b.size, e);
+    free(b.at);
+    return status;
+}
+
 /* A bar a row: the curve. */
 static void show_power(const power_row *rows, size_t n)
 {
@@ -145,6 +155,7 @@ static int plan_study(stage *s, const simulate_options *o, uint64_t seed)
         goto done;
     show_power(rows, p.n_subjects);
     if (o->common.out && write_power(o->common.out, rows, &p, &s->err)) goto done;
+    if (o->curve && write_curve(o->curve, rows, &p, &s->err)) goto done;
     stage_result(s, "power %.2f with %zu subjects, %.2f with %zu (interval of Delta R2 above 0)", rows[0].power, rows[0].subjects,
                  rows[p.n_subjects - 1].power, rows[p.n_subjects - 1].subjects);
     status = 0;

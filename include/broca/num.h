@@ -371,7 +371,8 @@ bca_interval interval_bca(double theta, double *sorted, size_t n, double acceler
 double jackknife_variance(const double *left_out, size_t m, size_t stride);
 /* What the crossed jackknife is made of. Single subjects: v_subjects = var(theta_s)/S, mean_v_blocks over subjects of their own
  * block variance. Group: v_subjects by leaving subjects out, mean_v_blocks of the groups without one subject. subjects 0 or 1:
- * blocks alone. */
+ * blocks alone. v = v_subjects + max(0, v_blocks - v_both), the second the jackknife's covariance of two subjects; dof by
+ * Satterthwaite from the three, or subjects - 1 where v is v_subjects alone (docs/intervals.md). */
 typedef struct {
     double theta, v_subjects, v_blocks, mean_v_blocks;
     size_t subjects, blocks;

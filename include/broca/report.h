@@ -5,6 +5,7 @@
 #define BROCA_REPORT_H
 
 #include "broca/base.h"
+#include "broca/simulate.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,6 +42,7 @@ typedef struct {
                                       * cross-validated score at this length of story; NULL: none */
     const report_networks *networks; /* a section on the language network of models, or NULL */
     report_training_inputs training; /* how models were trained, in a section of its own */
+    const char *calibration;         /* table of make calibrate, in a section of its own; NULL: none */
 } report_inputs;
 
 /* The finding as one or two sentences of plain text (METHODS 5.3): ΔR² of the group target averaged over regions, layer
@@ -61,6 +63,12 @@ int report_network_page(buffer *b, const char *title, const report_networks *in,
 int report_brains(buffer *b, const char *const *paths, size_t n, err *e);
 /* Curves of loss and spatial loss, and loss against topography over alpha (report/training.c). Part of a page. */
 int report_training(buffer *b, const report_training_inputs *in, err *e);
+/* What make calibrate found (report/calibration.c): false positives in their band, histograms of p from FILE.p.tsv where FILE.tsv has one
+ * beside it, coverage of intervals, scores of noise; the shortcuts beside them. Part of a page. */
+int report_calibration(buffer *b, const char *path, err *e);
+/* The curve of power_estimate (report/power.c) as an SVG of its own: rows [plan->n_subjects] in any order, Wilson's band, a line at
+ * power .8. */
+int report_power(buffer *b, const power_row *rows, const power_plan *plan, err *e);
 
 #ifdef __cplusplus
 }

@@ -21,7 +21,9 @@ ENCODE.group  := --null circular:199
 ENCODE.single := --null circular:20
 CEILING   := $(SERIES)
 DATA      := $(wildcard fmri/alice2016/*/*.TextGrid fmri/alice2016/*/6mm/*.txt fmri/alice2016/*/*-rp_*.txt)
-REPORT     = --title "Alice in Wonderland: tinystories-656k and 27 listeners" $(network_options)
+REPORT     = --title "Alice in Wonderland: tinystories-656k and 27 listeners" $(network_options) $(CALIBRATION:%=--calibration %)
+# what make calibrate found on this path, once it has been run
+CALIBRATION := $(wildcard results/checks/calibrate.tsv)
 
 # The language networks of the models, by the project's own localizer: the model of this experiment, the TopoLM pair where it can
 # be had (its sheets side by side), and SUMA (AlKhamissi et al. 2024), an untrained network of one block, 5 seeds: the half of
@@ -48,7 +50,7 @@ MORE       := $(foreach s,$(SEEDS),--features suma.s$(s)=results/alice/story.sum
 include pipeline/network.mk
 include pipeline/rules.mk
 
-$(R)/report.html: $(networks) $(sheets)
+$(R)/report.html: $(networks) $(sheets) $(CALIBRATION)
 $(R)/predictors.h5: $(DATA) $(BIN)/broca-import
 	$(BIN)/broca-import --from alice --as features fmri/alice2016 --out $@
 $(R)/story.suma.s%.h5: $(R)/stimuli.h5 $(BIN)/broca-extract $(call stamp,suma,$(SUMA))

@@ -158,24 +158,27 @@ int held_series_read(void *context, size_t first, size_t width, double *out, err
 
 /* ---- from folds to the whole ---- */
 
-/* Mean r (undefined ones count 0) and pooled R² over the folds in which the block left at least two rows. */
+/* Mean r (undefined ones count 0) and pooled R² over the folds in which the block left at least two rows. A fold counts in r by the share
+ * of its rows that is left: with the weight of a whole one its other blocks would move the mean by more than their part, and the
+ * jackknife of a mean over folds of k blocks would be too large by k/(k - 1). */
 static void over_folds(double *r, double *r2, const encoded_set *s, const encoded *x, size_t held_v, size_t row, size_t column,
-                       const uint8_t *there)
+                       const double *left)
 {
     double sum = 0, count = 0, sse = 0, sst = 0;
     for (size_t f = 0; f < x->folds; f++) {
         const held_score *one = &s->held[(f * (1 + x->blocks) + row) * held_v + column];
-        if (row && !there[f * x->blocks + row - 1]) continue;
-        sum += isnan(one->r) ? 0 : one->r;
+        double weight = row ? left[f * x->blocks + row - 1] : 1;
+        if (weight <= 0) continue;
+        sum += isnan(one->r) ? 0 : weight * one->r;
         sse += one->sse;
         sst += one->sst;
-        count++;
+        count += weight;
     }
     *r = count > 0 ? sum / count : NAN;
     *r2 = sst > 0 ? 1 - sse / sst : NAN;
 }
 
-static int finish_set(encoded_set *s, const encoded *x, const held_columns *h, const uint8_t *there, err *e)
+static int finish_set(encoded_set *s, const encoded *x, const held_columns *h, const double *left, err *e)
 {
     size_t B = x->blocks, S = h->people, v = h->real;
     struct { double **r, **r2; size_t n; } list[] = { { &s->jack_r, &s->jack_r2, B * v }, { &s->left_r, &s->left_r2, S * v },
@@ -186,10 +189,10 @@ static int finish_set(encoded_set *s, const encoded *x, const held_columns *h, c
     for (size_t j = 0; j < v; j++)
         for (size_t k = 0; k <= S; k++) {
             size_t column = k * v + j;
-            if (k) over_folds(&s->left_r[(k - 1) * v + j], &s->left_r2[(k - 1) * v + j], s, x, h->v, 0, column, there);
+            if (k) over_folds(&s->left_r[(k - 1) * v + j], &s->left_r2[(k - 1) * v + j], s, x, h->v, 0, column, left);
             for (size_t b = 0; b < B; b++) {
                 size_t at = k ? ((k - 1) * B + b) * v + j : b * v + j;
-                over_folds(k ? &s->left_jack_r[at] : &s->jack_r[at], k ? &s->left_jack_r2[at] : &s->jack_r2[at], s, x, h->v, 1 + b, column, there);
+                over_folds(k ? &s->left_jack_r[at] : &s->jack_r[at], k ? &s->left_jack_r2[at] : &s->jack_r2[at], s, x, h->v, 1 + b, column, left);
             }
         }
     free(s->held);
@@ -207,7 +210,8 @@ static int take_parts(encoded_set *s, const encoded *x, const held_columns *h, e
     return 0;
 }
 
-static int find_parts(encoded *x, const uint8_t *test, const int32_t *block, size_t n, uint8_t *there, err *e)
+/* left [F][blocks]: the share of a fold's test rows outside the block; 0 where fewer than two are. */
+static int find_parts(encoded *x, const uint8_t *test, const int32_t *block, size_t n, double *left, err *e)
 {
     size_t B = x->blocks, F = x->folds;
     x->part_block = mem_new(F * B + 1, sizeof *x->part_block, e);
@@ -221,7 +225,7 @@ static int find_parts(encoded *x, const uint8_t *test, const int32_t *block, siz
                 tested += test[f * n + i];
                 shared += test[f * n + i] && block[i] == (int32_t)b;
             }
-            there[f * B + b] = tested - shared > 1;
+            left[f * B + b] = tested - shared > 1 ? (double)(tested - shared) / tested : 0;
             if (!shared) continue;
             x->part_fold[x->parts] = (int32_t)f;
             x->part_block[x->parts] = (int32_t)b;
@@ -233,8 +237,8 @@ static int find_parts(encoded *x, const uint8_t *test, const int32_t *block, siz
 int jackknife_finish(encoded *x, const held_columns *h, const uint8_t *test, const int32_t *block, size_t n, err *e)
 {
     int status = -1;
-    uint8_t *there = mem_new(x->folds * x->blocks + 1, 1, e);
-    if (!there || find_parts(x, test, block, n, there, e)) goto done;
+    double *left = mem_new(x->folds * x->blocks + 1, sizeof *left, e);
+    if (!left || find_parts(x, test, block, n, left, e)) goto done;
     x->people = h->people;
     x->left = arena_get(x->memory, (h->people + 1) * sizeof *x->left, e);
     for (size_t s = 0; x->left && s < h->people; s++)
@@ -243,12 +247,12 @@ int jackknife_finish(encoded *x, const held_columns *h, const uint8_t *test, con
     for (size_t i = 0; i < x->n_sets + x->n_nested; i++) {
         encoded_set *s = i < x->n_sets ? &x->sets[i] : &x->nested[i - x->n_sets];
         bool drawn = i >= x->n_sets || str_same(s->kind, "baseline");
-        if ((drawn && take_parts(s, x, h, e)) || finish_set(s, x, h, there, e)) goto done;
+        if ((drawn && take_parts(s, x, h, e)) || finish_set(s, x, h, left, e)) goto done;
         free(s->held_part);
         s->held_part = NULL;
     }
     status = 0;
 done:
-    free(there);
+    free(left);
     return status;
 }

@@ -85,6 +85,9 @@ static void inference(teller *t, const report_view *v)
         if (strstr(r->interval[row], "jackknife"))
             buffer_text(t->b, "Blocks of the stimulus are left out of training and test together, for all subjects alike, and the model is fitted again "
                               "with layer, penalties and weights of bands held. ");
+        if (str_begins(r->interval[row], "crossed jackknife"))
+            buffer_text(t->b, "To the variance over subjects is added how two subjects' scores vary together when blocks are left out; degrees of freedom "
+                              "are Satterthwaite's. ");
     }
     if (!isnan(r->p[row]))
         buffer_text(t->b, "p is the share of refits (the observed one among them) whose score reaches the observed one; in each the responses' residuals "

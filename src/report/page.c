@@ -72,6 +72,7 @@ static int body(buffer *b, const report_view *v, const report_inputs *in, const 
         if (report_network(b, in->networks, e)) return -1;
     }
     if ((in->training.n_logs || in->training.sweep) && report_training(b, &in->training, e)) return -1;
+    if (in->calibration && report_calibration(b, in->calibration, e)) return -1;
     if (part_excluded(b, v, in, e)) return -1;
     part_methods(b, v, in);
     part_references(b, v, p);

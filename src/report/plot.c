@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "html.h"
+#include "style.h"
 
 enum { TOP = 14, TEXT = 14 };
 
@@ -50,6 +51,15 @@ plot plot_begin(buffer *b, double height, double left, double right, double bott
     buffer_printf(b, "<svg class=\"plot\" viewBox=\"0 0 %d %.0f\" role=\"img\" aria-label=\"", PLOT_WIDTH, height);
     html_text(b, aria);
     buffer_text(b, "\">");
+    return (plot){ b, left, TOP, PLOT_WIDTH - right, height - bottom, { 0, 1, 1, 0 }, { 0, 1, 1, 0 } };
+}
+
+plot plot_begin_file(buffer *b, double height, double left, double right, double bottom, const char *title)
+{
+    buffer_printf(b, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\" role=\"img\">\n<title>",
+                  PLOT_WIDTH, height, PLOT_WIDTH, height);
+    html_text(b, title);
+    buffer_printf(b, "</title>\n<style>%s</style>\n<rect class=\"paper\" width=\"%d\" height=\"%.0f\"/>\n", report_style, PLOT_WIDTH, height);
     return (plot){ b, left, TOP, PLOT_WIDTH - right, height - bottom, { 0, 1, 1, 0 }, { 0, 1, 1, 0 } };
 }
 

@@ -29,6 +29,8 @@ typedef struct {
 
 /* height: of the picture; the margins leave room for axes. */
 plot plot_begin(buffer *b, double height, double left, double right, double bottom, const char *aria);
+/* The same as a file of its own: with the style of the page, a background, and its title on hover. */
+plot plot_begin_file(buffer *b, double height, double left, double right, double bottom, const char *title);
 void plot_end(plot *p);
 double plot_x(const plot *p, double v);
 double plot_y(const plot *p, double v);

@@ -33,7 +33,7 @@ const char report_style[] =
     ".name.s4{color:var(--s4)}.name.s5{color:var(--s5)}.name.gap{color:var(--soft)}\n"
     "svg .bar.s1,svg .fold.train{fill:var(--s1)}svg .bar.s2,svg .fold.test{fill:var(--s2)}svg .bar.s3,svg .fold.dropped{fill:var(--s3)}"
     "svg .bar.edge{fill:var(--edge)}svg .fold.gap{fill:none;stroke:var(--soft);stroke-width:1}svg .fold.train{opacity:.55}"
-    "svg .observed{stroke:var(--s1);stroke-width:3}\n"
+    "svg .observed{stroke:var(--s1);stroke-width:3}svg .paper{fill:var(--bg)}svg .rule{fill:none;stroke:var(--soft);stroke-width:1.5;stroke-dasharray:6 4}\n"
     "details{margin:10px 0}summary{cursor:pointer;font-weight:600}\n"
     "pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--panel);padding:10px;border-radius:6px;font-size:12px}\n"
     ".hash{color:var(--soft);font-size:12px;overflow-wrap:anywhere;margin:0}li{max-width:60em}\n"

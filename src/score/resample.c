@@ -29,15 +29,16 @@ static void resample_free(resample *b)
     free(b->people);
 }
 
-/* r (mean over folds) and pooled R² of one neuroid when block k counts weight[k] times. */
+/* r (mean over folds, by how many of their rows are drawn) and pooled R² of one neuroid when block k counts weight[k] times. */
 static void weigh(double *r, double *r2, const encoding *x, const encoding_set *t, size_t j, const double *weight)
 {
     double sum_r = 0, count = 0, sse = 0, sst = 0;
     for (size_t first = 0, last; first < x->parts; first = last) {
-        double n = 0, y = 0, p = 0, yy = 0, pp = 0, yp = 0;
+        double all = 0, n = 0, y = 0, p = 0, yy = 0, pp = 0, yp = 0;
         for (last = first; last < x->parts && x->part_fold[last] == x->part_fold[first]; last++) {
             double w = weight[x->part_block[last]];
             const double *sum = t->part + last * 5 * x->v + j;
+            all += (double)x->part_n[last];
             n += w * (double)x->part_n[last];
             y += w * sum[0];
             p += w * sum[x->v];
@@ -47,10 +48,10 @@ static void weigh(double *r, double *r2, const encoding *x, const encoding_set *
         }
         if (n < 2) continue;
         double a = yy - y * y / n, b = pp - p * p / n, one = (yp - y * p / n) / sqrt(a) / sqrt(b);
-        sum_r += a > 0 && b > 1e-18 * yy ? one : 0; /* a constant prediction counts 0 */
+        sum_r += a > 0 && b > 1e-18 * yy ? n / all * one : 0; /* a constant prediction counts 0 */
         sse += yy - 2 * yp + pp;
         sst += yy;
-        count++;
+        count += n / all;
     }
     *r = count > 0 ? sum_r / count : NAN;
     *r2 = sst > 0 ? 1 - sse / sst : NAN;

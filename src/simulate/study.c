@@ -19,6 +19,7 @@ struct study_plan {
     size_t blocks, held;      /* held: responses whose fits are held */
     folds *outer, **inner;
     double *gammas;
+    double *left;             /* [F][1+blocks] share of a fold's test rows that are left without a block */
 };
 
 study_design study_defaults(void)
@@ -38,6 +39,7 @@ void study_plan_free(study_plan *p)
     free(p->block);
     free(p->group);
     free(p->gammas);
+    free(p->left);
     free(p);
 }
 
@@ -108,6 +110,22 @@ done:
     return status;
 }
 
+static int count_left(study_plan *p, err *e)
+{
+    size_t F = p->outer->count, rows = 1 + p->blocks;
+    if (!(p->left = mem_new(F * rows, sizeof *p->left, e))) return -1;
+    for (size_t f = 0; f < F; f++)
+        for (size_t b = 0; b < rows; b++) {
+            double all = 0, kept = 0;
+            for (size_t i = 0; i < p->d.rows; i++) {
+                all += p->outer->test[f * p->d.rows + i];
+                kept += p->outer->test[f * p->d.rows + i] && (b == 0 || p->block[i] != (int32_t)(b - 1));
+            }
+            p->left[f * rows + b] = kept / all;
+        }
+    return 0;
+}
+
 int study_plan_new(study_plan **out, const study_design *d, err *e)
 {
     study_plan *p = NULL;
@@ -125,7 +143,7 @@ int study_plan_new(study_plan **out, const study_design *d, err *e)
         err_set(e, ERR_USAGE, "%zu rows make %zu blocks for the jackknife, at least 3 are needed", d->rows, p->blocks);
         goto failed;
     }
-    if (make_folds(p, e) || gamma_candidates(p->gammas, CANDIDATES, 2, d->seed, e)) goto failed;
+    if (make_folds(p, e) || count_left(p, e) || gamma_candidates(p->gammas, CANDIDATES, 2, d->seed, e)) goto failed;
     *out = p;
     return 0;
 failed:
@@ -292,19 +310,22 @@ static int fit(workspace *w, const study_plan *p, int k, size_t f, err *e)
 
 /* ---- scores ---- */
 
-/* Of held response j without block `row - 1` (0: nothing left out). */
+/* Of held response j without block `row - 1` (0: nothing left out). A fold counts by what is left of it, as encode has it. */
 static double measure(const workspace *w, const study_plan *p, bool delta, size_t row, size_t j)
 {
     size_t F = p->outer->count, scores = (1 + p->blocks) * p->held;
-    double r = 0, sse[FITS] = { 0 }, sst = 0;
-    for (size_t f = 0; f < F; f++)
+    double r = 0, weight = 0, sse[FITS] = { 0 }, sst = 0;
+    for (size_t f = 0; f < F; f++) {
+        double left = p->left[f * (1 + p->blocks) + row];
+        weight += left;
         for (int k = 0; k < FITS; k++) {
             const one_score *s = &w->score[k][f * scores + row * p->held + j];
-            if (k == PLAIN) r += s->r / (double)F;
+            if (k == PLAIN) r += left * s->r;
             if (k == PLAIN) sst += s->sst;
             sse[k] += s->sse;
         }
-    return delta ? (sse[BASE] - sse[JOINT]) / sst : r;
+    }
+    return delta ? (sse[BASE] - sse[JOINT]) / sst : r / weight;
 }
 
 static study_interval crossed(const workspace *w, const study_plan *p, bool delta, double *list)

@@ -146,11 +146,11 @@ static int fill(path_columns *c, const study *s, const size_t *number, size_t co
         free(w.lag);
     }
     for (size_t j = 0; j < c->v; j++) { /* rotations: the layers alone; Freedman and Lane's: with the baseline */
-        size_t number = j / s->C % (1 + 2 * rotations), L = s->p->d->layers;
+        size_t refit = j / s->C % (1 + 2 * rotations), L = s->p->d->layers;
         c->wanted[0][j] = 1;
         for (size_t l = 0; l < L; l++) {
-            c->wanted[1 + l][j] = number <= rotations;
-            c->wanted[1 + L + l][j] = number == 0 || number > rotations;
+            c->wanted[1 + l][j] = refit <= rotations;
+            c->wanted[1 + L + l][j] = refit == 0 || refit > rotations;
         }
     }
     return failed ? -1 : 0;
@@ -284,6 +284,22 @@ done:
 
 /* ---- rows ---- */
 
+/* p of every data set, for drawing: CALIBRATE.p.tsv. */
+static int write_p(const study *s, const char *tsv, const char *what)
+{
+    char file[1024];
+    size_t stem = strlen(tsv) - (str_ends(tsv, ".tsv") ? 4 : 0), steps = 1 + rotations;
+    snprintf(file, sizeof file, "%.*s.p.tsv", (int)stem, tsv);
+    FILE *f = fopen(file, s->simulated ? "a" : "w");
+    if (!f) return -1;
+    if (!s->simulated) fprintf(f, "data\ttest\tnumber\tp\tsteps\tscore\tnull_mean\n");
+    for (int t = 0; t < TESTS; t++)
+        for (size_t i = 0; i < surrogates; i++)
+            fprintf(f, "%s\t%s%s\t%zu\t%.6g\t%zu\t%.6g\t%.6g\n", what, test_names[t], t >= GROUP_R_NO_REFIT ? "_no_refit" : "", i,
+                    (1 + s->beyond[t][i]) / (double)steps, steps, s->score[t][i], s->null_mean[t][i]);
+    return fclose(f);
+}
+
 static void report(study *s, const char *what)
 {
     char name[128];
@@ -345,7 +361,7 @@ static int run_study(const listeners *a, const path *p, const char *tsv, bool si
         if (run_batch(&s, number, count, e)) goto done;
     }
     report(&s, name);
-    status = 0;
+    status = write_p(&s, tsv, name) ? err_system(e, "%s", tsv) : 0;
 done:
     free(s.done);
     for (int t = 0; t < TESTS; t++) {

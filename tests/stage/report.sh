@@ -142,10 +142,44 @@ a_replicate_mode_stands_beside_with_what_differs() {
     holds items.html 'Mode replicate:tuckute2024' && holds items.html 'nothing is standardised' && holds items.html 'kfold:5,seed=0'
 }
 
+# ---- what make calibrate found, and the curve of a planned study ----
+calibration_is_drawn_from_its_tables() {
+    {
+        printf 'check\tvalue\tlo\thi\tn\tstatus\n'
+        printf 'alice_surrogates.false_positives.group_r\t25\t13\t38\t500\tpass\n'
+        printf 'alice_surrogates.shortcut_rotation_without_refit.group_r\t85\t39\t500\t500\tpass\n'
+        printf 'coverage.single.shared_signal.r\t0.99\t0.93\t0.97\t1000\tfail\n'
+    } >calibrate.tsv
+    awk 'BEGIN { print "data\ttest\tnumber\tp\tsteps\tscore\tnull_mean"; for (i = 0; i < 42; i++) printf "alice_surrogates\tgroup_r\t%d\t%.6g\t21\t0\t0\n", i, (i % 21 + 1) / 21 }' >calibrate.p.tsv
+    broca report --scores scores.h5 --calibration calibrate.tsv --out calibrated.html || return 1
+    holds calibrated.html '2 of 3 checks passed' && holds calibrated.html 'group, r: 25 of 500; sound: 13 to 38' &&
+        holds calibrated.html 'group, r, no refit: 85 of 500; sound: 13 to 38' && holds calibrated.html 'false positives (number of data sets)' &&
+        holds calibrated.html 'p (probability)' && holds calibrated.html 'coverage (share of studies)' || return 1
+    # every step of p has its two data sets
+    [ "$(count calibrated.html ': 2 of 42 data sets')" = 21 ] || { grep -o '[0-9]* of 42 data sets' calibrated.html | sort | uniq -c; return 1; }
+    # without p there are no histograms, and the page is made
+    rm calibrate.p.tsv
+    broca report --scores scores.h5 --calibration calibrate.tsv --out calibrated.html && ! grep -q 'p (probability)' calibrated.html || return 1
+    printf 'check\tvalue\n' >calibrate.tsv
+    broca report --scores scores.h5 --calibration calibrate.tsv --out no.html 2>err
+    [ $? -eq 2 ] && [ ! -e no.html ] && holds err "calibrate.tsv"
+}
+power_has_a_table_and_a_curve() {
+    broca simulate --power 8,4 --items 60 --per-group 5 --width 4 --ceiling .6 --delta-r2 .3 --studies 12 --out power.tsv --curve power.svg || return 1
+    [ "$(wc -l <power.tsv)" = 3 ] && holds power.svg 'xmlns="http://www.w3.org/2000/svg"' && holds power.svg 'power (share of studies)' &&
+        holds power.svg 'subjects (number)' && holds power.svg 'prefers-color-scheme:dark' || return 1
+    for s in 4 8; do # the points say what the table says
+        power=$(awk -F '\t' -v s=$s '$1 == s { printf "%.2f", $2 }' power.tsv)
+        holds power.svg "<title>$s subjects: power $power (" || return 1
+    done
+    ! grep -qE '<script|href=|url\(|&[^a#]' power.svg
+}
+
 for t in study it_stands_alone its_tags_are_balanced the_finding_comes_first_and_claims_no_more_than_it_has every_figure_is_there_with_its_unit \
     what_was_left_out_has_its_reason mode_methods_and_references_are_said the_commands_and_hashes_lead_from_the_data_to_the_page \
     the_commands_repeat_it a_region_that_is_not_there_is_refused another_region_can_come_first a_pair_is_told_as_a_difference items \
-    items_have_no_volumes_and_the_only_subject_has_its_name a_replicate_mode_stands_beside_with_what_differs; do
+    items_have_no_volumes_and_the_only_subject_has_its_name a_replicate_mode_stands_beside_with_what_differs \
+    calibration_is_drawn_from_its_tables power_has_a_table_and_a_curve; do
     check $t
 done
 finish

@@ -4,6 +4,7 @@
 # A killed `broca encode` goes on from what it had finished, and its product has the bytes of an undisturbed run's; rotated
 # responses (--null) of unrelated features score like the responses themselves.
 
+# shellcheck disable=SC2086 # $more is several words
 . "$(dirname "$0")/scaffold"
 export LC_ALL=C
 
@@ -14,10 +15,12 @@ inputs() {
 }
 
 # slow enough to be killed in its middle, on one thread
-encode() { $exec "$bin/broca-encode" --responses responses.h5 --features m=words.h5:h.1 --features rate=story.h5:word_rate --baseline rate --candidates 36 --threads 1 --save prediction,weight,inner "$@"; }
+encode() { $exec "$bin/broca-encode" --responses responses.h5 --features m=words.h5:h.1 --features rate=story.h5:word_rate --baseline rate $more --threads 1 --save prediction,weight,inner "$@"; }
 exec=
+more='--candidates 36' # further options of this run
 
 killed() {
+    rm -f killed.h5
     exec=exec # the stage itself is to be killed, not the shell around it
     encode --out killed.h5 &
     pid=$! exec=
@@ -75,6 +78,14 @@ check_that a_kill_leaves_what_was_finished killed
 check_that another_run_is_refused refused
 check_that torn_at_the_end_it_resumes_to_the_same_bytes torn
 check_that what_was_saved_and_is_damaged_is_made_again damaged
+# what is left out and what is rotated lies among what is kept, of single subjects and of the group with its people left out, too
+for target in single group; do
+    more="--target $target --candidates 5 --jackknife 30s --null circular:4"
+    check_that "undisturbed_${target}_with_jackknife_and_null" encode --out whole.h5
+    check_that "a_kill_leaves_what_was_finished_${target}_with_jackknife_and_null" killed
+    check_that "it_resumes_to_the_same_bytes_${target}_with_jackknife_and_null" torn
+done
+more='--candidates 36'
 check_that rotations_are_scored rotated
 check_that more_rotations_than_there_are_are_all_of_them too_many_rotations
 finish

@@ -25,16 +25,38 @@ static void variances_add_up_as_the_formula_says(void **state)
     crossed_interval i = interval_crossed(&c, .95);
     assert_true(fabs(i.v_both - .01) < 1e-12);
     assert_true(fabs(i.v - .05) < 1e-12);
-    double dof = .05 * .05 / (.04 * .04 / 3 + .02 * .02 / 10);
+    double dof = .05 * .05 / (.04 * .04 / 3 + .02 * .02 / 10 + .01 * .01 / 30);
     assert_true(fabs(i.dof - dof) < 1e-9);
     assert_true(fabs(i.bounds.hi - 1 - t_quantile(.975, dof) * sqrt(.05)) < 1e-12);
     c.group = true;
     i = interval_crossed(&c, .95);
     assert_true(fabs(i.v_both - .09) < 1e-12);
-    assert_true(fabs(i.v - .04) < 1e-12); /* never below its largest part */
+    assert_true(fabs(i.v - .04) < 1e-12); /* no variance of the stimuli below 0 */
+    assert_true(i.dof == 3);
     c = (crossed_sample){ .theta = 2, .blocks = 5, .subjects = 1 };
     i = interval_crossed(&c, .95);
     assert_true(i.flat && i.bounds.lo == 2 && i.bounds.hi == 2);
+}
+
+/* Two subjects whose scores move against each other when blocks go: nothing is left for the stimuli, however large the block variance
+ * of each; moving together, it is their covariance that is added. */
+static void the_stimuli_add_the_covariance_of_two_subjects(void **state)
+{
+    (void)state;
+    const double one[4] = { 1, 2, 4, 5 }, other[2][4] = { { 5, 5, 2, 2 }, { 2, 3, 3, 6 } };
+    for (int k = 0; k < 2; k++) {
+        double mean[4], covariance = 0;
+        for (int j = 0; j < 4; j++) {
+            mean[j] = (one[j] + other[k][j]) / 2;
+            covariance += .75 * (one[j] - 3) * (other[k][j] - 3.5);
+        }
+        crossed_sample c = { .theta = 1, .v_subjects = .385, .v_blocks = jackknife_variance(mean, 4, 1), .subjects = 2, .blocks = 4,
+                             .mean_v_blocks = (jackknife_variance(one, 4, 1) + jackknife_variance(other[k], 4, 1)) / 2 };
+        crossed_interval i = interval_crossed(&c, .95);
+        if (k == 1) assert_true(i.v < c.v_blocks); /* which is no bound */
+        assert_true(fabs(i.v - (.385 + fmax(0, covariance))) < 1e-12);
+        assert_true((covariance > 0) == (k == 1));
+    }
 }
 
 /* ---- from responses to rows ---- */
@@ -286,6 +308,7 @@ int main(void)
     log_start(&quiet);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(variances_add_up_as_the_formula_says),
+        cmocka_unit_test(the_stimuli_add_the_covariance_of_two_subjects),
         cmocka_unit_test(a_planted_signal_has_an_interval_above_0_and_the_least_p),
         cmocka_unit_test(a_family_of_neuroids_is_written),
         cmocka_unit_test(bytes_do_not_depend_on_threads),
