@@ -9,6 +9,7 @@
 
 #include "broca/store.h"
 #include "broca/volume.h"
+#include "number.h"
 #include "zstream.h"
 
 enum { MOST_ARRAYS = 100000 };
@@ -25,9 +26,8 @@ typedef struct {
     /* the array that is being read */
     gifti_array *array;
     encoding how;
-    size_t item;
-    char kind; /* u unsigned, i signed, f floating */
-    bool swap, column_major, has_data;
+    number_layout number;
+    bool column_major, has_data;
     buffer text;
 } reader;
 
@@ -64,8 +64,8 @@ static bool begin_type(reader *r, const char *type)
     const char *name = type && str_begins(type, "NIFTI_TYPE_") ? type + strlen("NIFTI_TYPE_") : "";
     for (size_t k = 0; k < sizeof types / sizeof *types; k++)
         if (str_same(types[k].name, name)) {
-            r->kind = types[k].kind;
-            r->item = types[k].bytes;
+            r->number.kind = types[k].kind;
+            r->number.bytes = types[k].bytes;
             return true;
         }
     fail(r, "DataType is not read:", type ? type : "(none)");
@@ -75,10 +75,8 @@ static bool begin_type(reader *r, const char *type)
 static bool begin_layout(reader *r, const char **list)
 {
     const char *order = attribute(list, "ArrayIndexingOrder"), *how = attribute(list, "Encoding"), *end = attribute(list, "Endian");
-    uint16_t one = 1;
-    bool little = *(const uint8_t *)&one == 1;
     r->column_major = order && str_same(order, "ColumnMajorOrder");
-    r->swap = end && (str_same(end, "BigEndian") ? little : !little);
+    r->number.swap = end && str_same(end, "BigEndian") == machine_is_little();
     if (how && str_same(how, "ASCII")) r->how = ASCII;
     else if (how && str_same(how, "Base64Binary")) r->how = BASE64;
     else if (how && str_same(how, "GZipBase64Binary")) r->how = PACKED;
@@ -123,7 +121,7 @@ static bool begin_dims(reader *r, const char **list)
         failed(r);
         return false;
     }
-    if (!fits(r, a->count * r->item)) {
+    if (!fits(r, a->count * r->number.bytes)) {
         err_set(r->e, ERR_INPUT, "%s: an array is said to have %zu numbers, the file has %zu bytes", r->path, a->count, r->file_bytes);
         failed(r);
     }
@@ -242,30 +240,6 @@ static size_t from_base64(uint8_t *text, size_t n)
     return out;
 }
 
-static double number(const reader *r, const uint8_t *at)
-{
-    uint8_t b[8] = { 0 };
-    uint64_t w;
-    uint32_t half;
-    uint16_t quarter;
-    float f;
-    double d;
-    for (size_t k = 0; k < r->item; k++) b[k] = at[r->swap ? r->item - 1 - k : k];
-    memcpy(&w, b, 8);
-    memcpy(&half, b, 4);
-    memcpy(&quarter, b, 2);
-    memcpy(&f, b, 4);
-    memcpy(&d, b, 8);
-    if (r->kind == 'f') return r->item == 4 ? (double)f : d;
-    bool sign = r->kind == 'i';
-    switch (r->item) {
-    case 1: return sign ? (double)(int8_t)b[0] : (double)b[0];
-    case 2: return sign ? (double)(int16_t)quarter : (double)quarter;
-    case 4: return sign ? (double)(int32_t)half : (double)half;
-    default: return sign ? (double)(int64_t)w : (double)w;
-    }
-}
-
 static size_t row_major(const gifti_array *a, size_t place) /* of an element that lies at `place` in column-major order */
 {
     size_t index[6], at = 0;
@@ -289,7 +263,7 @@ static void read_ascii(reader *r)
             fail(r, "an array has fewer numbers than its dimensions say, or something else stands among them", NULL);
             return;
         }
-        store_number(r, k, r->kind == 'f' && r->item == 4 ? (double)(float)x : x);
+        store_number(r, k, r->number.kind == 'f' && r->number.bytes == 4 ? (double)(float)x : x);
         at = end;
     }
     while (isspace((unsigned char)*at)) at++;
@@ -298,7 +272,7 @@ static void read_ascii(reader *r)
 
 static void read_binary(reader *r)
 {
-    size_t bytes = r->array->count * r->item, n = from_base64((uint8_t *)r->text.at, r->text.size);
+    size_t bytes = r->array->count * r->number.bytes, n = from_base64((uint8_t *)r->text.at, r->text.size);
     uint8_t *unpacked = NULL;
     if (n == SIZE_MAX) {
         fail(r, "the data are no base64", NULL);
@@ -316,7 +290,7 @@ static void read_binary(reader *r)
         fail(r, text, NULL);
         goto done;
     }
-    for (size_t k = 0; k < r->array->count; k++) store_number(r, k, number(r, (unpacked ? unpacked : (const uint8_t *)r->text.at) + k * r->item));
+    for (size_t k = 0; k < r->array->count; k++) store_number(r, k, number_value(&r->number, (unpacked ? unpacked : (const uint8_t *)r->text.at) + k * r->number.bytes));
 done:
     free(unpacked);
 }

@@ -7,15 +7,16 @@
 
 #include "broca/store.h"
 #include "broca/volume.h"
+#include "number.h"
 #include "zstream.h"
 
 struct volume {
     space space;
     char *path;
     zstream *data;
-    size_t count, next, voxels, item;
-    int rank, type;
-    bool swap;
+    size_t count, next, voxels;
+    int rank;
+    number_layout number;
     double slope, intercept, tr_s, zooms[4];
     uint8_t *raw; /* a volume as it lies in the file */
 };
@@ -32,34 +33,16 @@ typedef struct {
     bool swap;
 } raw_header;
 
-static uint64_t word(const uint8_t *at, size_t bytes, bool swap)
-{
-    uint8_t turned[8] = { 0 };
-    uint64_t out = 0;
-    for (size_t k = 0; k < bytes; k++) turned[k] = at[swap ? bytes - 1 - k : k];
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    memcpy(&out, turned, sizeof out);
-#else
-    memcpy((uint8_t *)&out + 8 - bytes, turned, bytes);
-#endif
-    return out;
-}
-
 static int64_t whole(const raw_header *h, size_t offset, size_t bytes)
 {
-    uint64_t w = word(h->at + offset, bytes, h->swap);
+    uint64_t w = number_word(h->at + offset, bytes, h->swap);
     return bytes == 2 ? (int16_t)w : bytes == 4 ? (int32_t)w : (int64_t)w;
 }
 
 static double real(const raw_header *h, size_t offset, size_t bytes)
 {
-    uint64_t w = word(h->at + offset, bytes, h->swap);
-    uint32_t half = (uint32_t)w;
-    float f;
-    double d;
-    memcpy(&f, &half, sizeof f);
-    memcpy(&d, &w, sizeof d);
-    return bytes == 4 ? (double)f : d;
+    number_layout l = { 'f', bytes, h->swap };
+    return number_value(&l, h->at + offset);
 }
 
 static void reals(double *out, const raw_header *h, size_t offset, size_t bytes, size_t n)
@@ -107,6 +90,7 @@ static void header_two(header *h, const raw_header *r)
 
 typedef struct {
     int code;
+    char kind;
     size_t bytes;
     const char *refused; /* name of what is not read */
 } datatype;
@@ -114,34 +98,15 @@ typedef struct {
 static const datatype *datatype_of(int64_t code)
 {
     static const datatype types[] = {
-        { 2, 1, NULL },   { 4, 2, NULL },    { 8, 4, NULL },   { 16, 4, NULL },   { 64, 8, NULL },  { 256, 1, NULL },
-        { 512, 2, NULL }, { 768, 4, NULL },  { 1024, 8, NULL }, { 1280, 8, NULL }, { 1, 0, "one bit a voxel" },
-        { 32, 8, "complex numbers" },        { 128, 3, "RGB colours" },            { 1536, 16, "numbers of 128 bits" },
-        { 1792, 16, "complex numbers" },     { 2048, 32, "complex numbers" },      { 2304, 4, "RGBA colours" },
+        { 2, 'u', 1, NULL },   { 4, 'i', 2, NULL },   { 8, 'i', 4, NULL },    { 16, 'f', 4, NULL },
+        { 64, 'f', 8, NULL },  { 256, 'i', 1, NULL }, { 512, 'u', 2, NULL },  { 768, 'u', 4, NULL },
+        { 1024, 'i', 8, NULL }, { 1280, 'u', 8, NULL }, { 1, 'b', 0, "one bit a voxel" },
+        { 32, 'c', 8, "complex numbers" },    { 128, 'c', 3, "RGB colours" },      { 1536, 'f', 16, "numbers of 128 bits" },
+        { 1792, 'c', 16, "complex numbers" }, { 2048, 'c', 32, "complex numbers" }, { 2304, 'c', 4, "RGBA colours" },
     };
     for (size_t k = 0; k < sizeof types / sizeof *types; k++)
         if (types[k].code == code) return &types[k];
     return NULL;
-}
-
-static double value(const volume *v, const uint8_t *at)
-{
-    uint64_t w = word(at, v->item, v->swap);
-    uint32_t half = (uint32_t)w;
-    float f;
-    double d;
-    switch (v->type) {
-    case 2: return (double)(uint8_t)w;
-    case 4: return (double)(int16_t)w;
-    case 8: return (double)(int32_t)w;
-    case 256: return (double)(int8_t)w;
-    case 512: return (double)(uint16_t)w;
-    case 768: return (double)(uint32_t)w;
-    case 1024: return (double)(int64_t)w;
-    case 1280: return (double)w;
-    case 16: memcpy(&f, &half, sizeof f); return (double)f;
-    default: memcpy(&d, &w, sizeof d); return d;
-    }
 }
 
 /* ---- checks ---- */
@@ -177,8 +142,8 @@ static int set_numbers(volume *v, const header *h, err *e)
     if (h->bitpix != (int64_t)(8 * d->bytes))
         return err_set(e, ERR_INPUT, "%s: bitpix is %lld, datatype %d has %zu bits: one of them is wrong", v->path, (long long)h->bitpix, d->code,
                        8 * d->bytes);
-    v->type = d->code;
-    v->item = d->bytes;
+    v->number.kind = d->kind;
+    v->number.bytes = d->bytes;
     bool scaled = isfinite(h->slope) && h->slope != 0;
     if (scaled && !isfinite(h->intercept)) return err_set(e, ERR_INPUT, "%s: scl_slope is %g, scl_inter %g", v->path, h->slope, h->intercept);
     v->slope = scaled ? h->slope : 1;
@@ -243,7 +208,7 @@ static int read_header(volume *v, zstream *z, header *h, size_t *read, err *e)
     raw_header r = { bytes, false };
     int64_t size = whole(&r, 0, 4);
     if (size != 348 && size != 540) {
-        r.swap = v->swap = true;
+        r.swap = v->number.swap = true;
         size = whole(&r, 0, 4);
     }
     *read = 348;
@@ -296,7 +261,7 @@ static int find_voxels(volume *v, zstream **z, const header *h, size_t read, err
     if (!(h->offset >= least && h->offset < 9e15 && floor(h->offset) == h->offset))
         return err_set(e, ERR_INPUT, "%s: vox_offset is %g, voxels begin at byte %g or later", v->path, h->offset, least);
     if (!single && open_image(v, z, v->path, e)) return -1;
-    if (size_mul(v->voxels, v->count, &bytes, e) || size_mul(bytes, v->item, &bytes, e) || size_add(bytes, (size_t)h->offset, &end, e))
+    if (size_mul(v->voxels, v->count, &bytes, e) || size_mul(bytes, v->number.bytes, &bytes, e) || size_add(bytes, (size_t)h->offset, &end, e))
         return err_while(e, "reading the dimensions of %s", v->path);
     if (end > zstream_most(*z))
         return err_set(e, ERR_INPUT, "%s: %zu × %zu × %zu × %zu voxels end at byte %zu, the file %s %zu bytes", v->path, v->space.shape[0],
@@ -315,7 +280,7 @@ int volume_open(volume **out, const char *path, err *e)
     bool single;
     if (check_magic(v, &h, read, &single, e) || set_shape(v, &h, e) || set_numbers(v, &h, e) || set_space(v, &h, e)) goto failed;
     set_time(v, &h);
-    if (find_voxels(v, &v->data, &h, read, e) || size_mul(v->voxels, v->item, &bytes, e)) goto failed;
+    if (find_voxels(v, &v->data, &h, read, e) || size_mul(v->voxels, v->number.bytes, &bytes, e)) goto failed;
     if (!(v->raw = mem_new(bytes, 1, e))) goto failed;
     *out = v;
     return 0;
@@ -352,10 +317,10 @@ void volume_zooms(const volume *v, double zooms[4])
 int volume_next(volume *v, double *out, err *e)
 {
     if (v->next == v->count) return err_set(e, ERR_INPUT, "%s has no volume after the last of %zu", v->path, v->count);
-    if (zstream_read(v->data, v->raw, v->voxels * v->item, e)) return err_while(e, "reading volume %zu of %s", v->next, v->path);
+    if (zstream_read(v->data, v->raw, v->voxels * v->number.bytes, e)) return err_while(e, "reading volume %zu of %s", v->next, v->path);
     bool scaled = v->slope != 1 || v->intercept != 0;
     for (size_t i = 0; i < v->voxels; i++) {
-        double x = value(v, v->raw + i * v->item);
+        double x = number_value(&v->number, v->raw + i * v->number.bytes);
         out[i] = scaled ? x * v->slope + v->intercept : x;
     }
     return ++v->next == v->count ? zstream_end(v->data, e) : 0;

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* npy arrays (NEP 1: magic, version, header length, a Python dict of descr, fortran_order and shape, the numbers). */
 #include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "broca/store.h"
 #include "broca/volume.h"
+#include "number.h"
 
 enum { LONGEST_HEADER = 1 << 20 };
 
 typedef struct {
-    char kind; /* f i u b */
-    size_t bytes;
-    bool swap, fortran;
+    number_layout number;
+    bool fortran;
 } layout;
 
 /* The text after 'KEY': in the dict, or NULL. */
@@ -31,7 +30,7 @@ static const char *after_key(const char *dict, const char *key)
     return NULL;
 }
 
-static int read_descr(layout *l, const char *dict, const char *path, err *e)
+static int read_descr(number_layout *n, const char *dict, const char *path, err *e)
 {
     char descr[16] = { 0 }, order;
     const char *at = after_key(dict, "descr");
@@ -45,17 +44,15 @@ static int read_descr(layout *l, const char *dict, const char *path, err *e)
     memcpy(descr, at + 1, (size_t)(end - at - 1));
     order = descr[0];
     bool ordered = order == '<' || order == '>' || order == '|' || order == '=';
-    l->kind = ordered ? descr[1] : descr[0];
-    if (parse_size(descr + (ordered ? 2 : 1), &l->bytes)) l->bytes = 0;
-    bool number = (l->kind == 'f' && (l->bytes == 2 || l->bytes == 4 || l->bytes == 8)) || (l->kind == 'b' && l->bytes == 1) ||
-                  ((l->kind == 'i' || l->kind == 'u') && (l->bytes == 1 || l->bytes == 2 || l->bytes == 4 || l->bytes == 8));
+    n->kind = ordered ? descr[1] : descr[0];
+    if (parse_size(descr + (ordered ? 2 : 1), &n->bytes)) n->bytes = 0;
+    bool number = (n->kind == 'f' && (n->bytes == 2 || n->bytes == 4 || n->bytes == 8)) || (n->kind == 'b' && n->bytes == 1) ||
+                  ((n->kind == 'i' || n->kind == 'u') && (n->bytes == 1 || n->bytes == 2 || n->bytes == 4 || n->bytes == 8));
     if (!number) {
         err_set(e, ERR_INPUT, "%s: numbers of type '%s' are not read", path, descr);
         return err_hint(e, "float16 to float64, whole numbers of 8 to 64 bits, bool; objects, texts and complex numbers are not");
     }
-    uint16_t one = 1;
-    bool little = *(const uint8_t *)&one == 1;
-    l->swap = l->bytes > 1 && (little ? order == '>' : order == '<');
+    n->swap = n->bytes > 1 && order == (machine_is_little() ? '>' : '<');
     return 0;
 }
 
@@ -79,37 +76,6 @@ static int read_shape(npy_array *a, const char *dict, const char *path, err *e)
     return *at == ')' ? 0 : err_set(e, ERR_INPUT, "%s: the shape in the npy header does not end", path);
 }
 
-static double half(uint16_t h)
-{
-    int exponent = h >> 10 & 31, mantissa = h & 1023;
-    double x = exponent == 31 ? (mantissa ? NAN : INFINITY) : exponent ? ldexp(1024 + mantissa, exponent - 25) : ldexp(mantissa, -24);
-    return h & 0x8000 ? -x : x;
-}
-
-static double number(const layout *l, const uint8_t *at)
-{
-    uint8_t b[8] = { 0 };
-    uint16_t u2;
-    uint32_t u4;
-    uint64_t u8;
-    float f;
-    double d;
-    for (size_t k = 0; k < l->bytes; k++) b[k] = at[l->swap ? l->bytes - 1 - k : k];
-    memcpy(&u2, b, 2);
-    memcpy(&u4, b, 4);
-    memcpy(&u8, b, 8);
-    memcpy(&f, b, 4);
-    memcpy(&d, b, 8);
-    bool sign = l->kind == 'i';
-    if (l->kind == 'f') return l->bytes == 2 ? half(u2) : l->bytes == 4 ? (double)f : d;
-    switch (l->bytes) {
-    case 1: return sign ? (double)(int8_t)b[0] : (double)b[0];
-    case 2: return sign ? (double)(int16_t)u2 : (double)u2;
-    case 4: return sign ? (double)(int32_t)u4 : (double)u4;
-    default: return sign ? (double)(int64_t)u8 : (double)u8;
-    }
-}
-
 /* Element `row-major` of the array, where it lies in Fortran order. */
 static size_t fortran_place(const npy_array *a, size_t element)
 {
@@ -122,13 +88,13 @@ static size_t fortran_place(const npy_array *a, size_t element)
 static int read_numbers(npy_array *a, const layout *l, const uint8_t *data, size_t n, const char *path, err *e)
 {
     size_t bytes;
-    if (size_mul(a->count, l->bytes, &bytes, e)) return err_while(e, "reading the shape of %s", path);
+    if (size_mul(a->count, l->number.bytes, &bytes, e)) return err_while(e, "reading the shape of %s", path);
     if (bytes != n) {
         err_set(e, ERR_INPUT, "%s: the header promises %zu bytes of numbers, %zu follow it", path, bytes, n);
         return err_hint(e, "the file is cut short or not what its header says: save it again");
     }
     if (!(a->at = mem_new(a->count, sizeof *a->at, e))) return -1;
-    for (size_t i = 0; i < a->count; i++) a->at[i] = number(l, data + l->bytes * (l->fortran ? fortran_place(a, i) : i));
+    for (size_t i = 0; i < a->count; i++) a->at[i] = number_value(&l->number, data + l->number.bytes * (l->fortran ? fortran_place(a, i) : i));
     return 0;
 }
 
@@ -162,7 +128,7 @@ int npy_read(npy_array *out, const char *path, err *e)
     }
     if (!(dict = mem_new(length + 1, 1, e))) goto done;
     memcpy(dict, file + begin, length);
-    if (read_descr(&l, dict, path, e) || read_shape(&a, dict, path, e)) goto done;
+    if (read_descr(&l.number, dict, path, e) || read_shape(&a, dict, path, e)) goto done;
     const char *order = after_key(dict, "fortran_order");
     if (!order || !(str_begins(order, "True") || str_begins(order, "False"))) {
         err_set(e, ERR_INPUT, "%s: the npy header has no fortran_order", path);
