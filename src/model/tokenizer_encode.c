@@ -2,7 +2,6 @@
 /* Encoding: added tokens first, then normalizers, pre-tokenizers and BPE on what lies between them. */
 #include "tokenizer.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
