@@ -100,6 +100,7 @@ static void the_ceiling_of_two_people_is_the_root_of_their_agreement(void **stat
     d->subjects = 1;
     ok(similarity_ceiling(ceiling, d, &e), &e);
     assert_true(isnan(ceiling[0]));
+    d->subjects = 2;
     similarity_data_free(d);
     free(x);
 }
