@@ -80,7 +80,8 @@ typedef struct {
     size_t screened, rescored;
 } answer;
 
-static answer fit(const shape *s, const data *d, bool exhaustive)
+/* r: what else is wanted. */
+static answer fit_into(nested_result r, const shape *s, const data *d, bool exhaustive)
 {
     err e = { 0 };
     answer a = { calloc(d->v, sizeof(double)), calloc(d->v, sizeof(int32_t)), calloc(d->v, sizeof(fit_score)), 0, 0 };
@@ -102,7 +103,9 @@ static answer fit(const shape *s, const data *d, bool exhaustive)
     nested_problem q = { .x = d->x, .n = s->n, .p = s->p, .y = d->y, .v = d->v, .train = train, .test = test, .inner = &inner,
                          .alphas = alphas, .n_alphas = s->n_alphas, .select = s->select, .exhaustive = exhaustive, .standardise = true,
                          .bands = bands, .n_bands = s->bands, .gammas = gammas, .n_gammas = s->gammas };
-    nested_result r = { .score = a.score, .alpha = a.alpha, .gamma = a.gamma };
+    r.score = a.score;
+    r.alpha = a.alpha;
+    r.gamma = a.gamma;
     if (nested_ridge(&q, NULL, &r, &e)) fail_msg("%s", err_text(&e));
     a.screened = r.screened;
     a.rescored = r.rescored;
@@ -113,6 +116,11 @@ static answer fit(const shape *s, const data *d, bool exhaustive)
     free(alphas);
     free(gammas);
     return a;
+}
+
+static answer fit(const shape *s, const data *d, bool exhaustive)
+{
+    return fit_into((nested_result){ 0 }, s, d, exhaustive);
 }
 
 static void answer_free(answer *a)
@@ -178,6 +186,65 @@ static void row_c_bands(void **state)
     same_choice("C by inverses", &large);
 }
 
+typedef struct { double *prediction, *weight, *y; size_t t, p, v, *times; } kept_fits; /* as nested_result's arrays; calls a response */
+
+static kept_fits kept_new(const shape *s, size_t v)
+{
+    size_t t = s->n / 6;
+    return (kept_fits){ calloc(t * v, sizeof(double)), calloc(s->p * v, sizeof(double)), calloc(t * v, sizeof(double)), t, s->p, v, calloc(v, sizeof(size_t)) };
+}
+
+static void kept_free(kept_fits *k)
+{
+    free(k->prediction);
+    free(k->weight);
+    free(k->y);
+    free(k->times);
+}
+
+static void keep_fit(void *context, size_t response, const double *y, const double *prediction, const double *weight)
+{
+    kept_fits *k = context; /* a response is one thread's */
+    k->times[response]++;
+    for (size_t i = 0; i < k->t; i++) {
+        k->prediction[i * k->v + response] = prediction[i];
+        k->y[i * k->v + response] = y[i];
+    }
+    for (size_t i = 0; i < k->p && weight; i++) k->weight[i * k->v + response] = weight[i];
+}
+
+/* The arrays and the sink get the same, each response once, with weights and without, whichever way alphas were chosen and refitted. */
+static void a_sink_takes_what_the_arrays_hold(void **state)
+{
+    (void)state;
+    static const shape shapes[] = { { 120, 200, 1, 20, 1, -5, 8, SELECT_R2 }, { 120, 30, 1, 20, 1, -5, 8, SELECT_MSE }, { 780, 820, 1, 6, 1, 0, 6, SELECT_MSE },
+                                    { 780, 840, 3, 4, 2, 0, 6, SELECT_MSE } };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int weights = 0; weights < 2; weights++) {
+            const shape *s = &shapes[i];
+            size_t v = 1100;
+            data d = { .x = features(s, DECAYING), .v = v };
+            d.y = responses(s, d.x, v);
+            kept_fits array = kept_new(s, v), taken = kept_new(s, v);
+            fit_sink sink = { &taken, weights != 0, keep_fit };
+            answer a = fit_into((nested_result){ .prediction = array.prediction, .weight = weights ? array.weight : NULL }, s, &d, false);
+            answer b = fit_into((nested_result){ .sink = &sink }, s, &d, false);
+            assert_memory_equal(array.prediction, taken.prediction, taken.t * v * sizeof(double));
+            assert_memory_equal(array.weight, taken.weight, s->p * v * sizeof(double));
+            for (size_t j = 0; j < v; j++) {
+                assert_int_equal(taken.times[j], 1);
+                if (weights) assert_true(taken.weight[3 * v + j] != 0);
+                assert_true(fabs(taken.y[j] - d.y[5 * v + j]) <= 1e-12 * fabs(d.y[5 * v + j])); /* row 5 is the first under test */
+            }
+            answer_free(&a);
+            answer_free(&b);
+            kept_free(&array);
+            kept_free(&taken);
+            free(d.x);
+            free(d.y);
+        }
+}
+
 /* Constant responses, constant in a validation fold, huge and tiny: the exact score decides what they get. */
 static void odd_responses(void **state)
 {
@@ -207,7 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(row_a_by_r2), cmocka_unit_test(row_a_by_r), cmocka_unit_test(row_b_by_inverses), cmocka_unit_test(row_c_bands),
-        cmocka_unit_test(odd_responses),
+        cmocka_unit_test(odd_responses), cmocka_unit_test(a_sink_takes_what_the_arrays_hold),
     };
     threads_start(0);
     blas_start();
