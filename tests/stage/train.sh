@@ -183,7 +183,7 @@ the_plan_is_said_without_a_run() {
 the_committed_pair_differs_in_alpha_alone() {
     a=$project/models/topolm-small b=$project/models/topolm-small-control
     cmp "$a/tokenizer.json" "$b/tokenizer.json" && cmp "$a/topography.safetensors" "$b/topography.safetensors" &&
-        sed 's/"alpha": 0.25/"alpha": 0/' "$a/config.json" | cmp - "$b/config.json" && ! cmp -s "$a/model.safetensors" "$b/model.safetensors" || return 1
+        sed 's/"alpha": 1,/"alpha": 0,/' "$a/config.json" | cmp - "$b/config.json" && ! cmp -s "$a/model.safetensors" "$b/model.safetensors" || return 1
     for m in "$a" "$b"; do
         [ "$(wc -c <"$m/model.safetensors")" -lt 8000000 ] && [ -s "$m/README.md" ] && [ -s "$m/train_log.tsv" ] &&
             "$bin/broca-extract" --list --model "$m" >out && grep -q 'gpt2: 4 layers, width 196, 4 heads, vocabulary 4096, context 128' out || { cat out; return 1; }
