@@ -59,6 +59,7 @@ help:
 ## make tuckute2024        1,000 sentences and five people: what a model adds to length and item number
 ## make brain              t over people's maps, parcels, slices; Moran's I of a map on the cortex
 ## make localizer          language units of models and their sheets, the TopoLM pair among them
+## make units              units that a localizer selected against random ones of the same layers, 27 listeners
 ## make test               every quick test; closes with N passed, N failed, N skipped
 ## make check-oracles      independent expected outputs (../shared/oracles or $BROCA_SHARED)
 ## make test-slow          checks that take minutes
@@ -163,7 +164,7 @@ calibrate: all $(BUILD)/calibrate/nulls $(BUILD)/calibrate/studies
 
 # ---- experiments (pipeline/rules.mk says how each product is made) ----
 
-.PHONY: alice brain localizer tuckute2024 topolm topolm-sweep
+.PHONY: alice brain localizer tuckute2024 topolm topolm-sweep units
 demo: all
 	@BIN=$(BIN) pipeline/demo
 localizer: all
@@ -183,8 +184,8 @@ topolm-sweep: all
 brain: all
 	@pipeline/fetch nifti_words_contrast parcels hauptman2024_surface
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
-alice tuckute2024: all
-	@pipeline/fetch $(if $(filter alice,$@),alice2016,$@) tinystories-656k
+alice tuckute2024 units: all
+	@pipeline/fetch $(if $(filter tuckute2024,$@),$@,alice2016) tinystories-656k
 	@$(MAKE) --no-print-directory -f pipeline/experiments/$@.mk BIN=$(BIN)
 
 # ---- the rest ----

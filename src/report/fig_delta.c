@@ -45,3 +45,29 @@ done:
     free(row);
     return status;
 }
+
+int figure_difference(buffer *b, const report_view *v, const char *target, err *e)
+{
+    const char **rois = NULL, *reference = finding_reference(v->r);
+    char name[300], label[340];
+    dot_row *row = NULL;
+    size_t n;
+    int status = -1;
+    snprintf(name, sizeof name, "%.140s - %.140s", v->model, reference ? reference : "");
+    snprintf(label, sizeof label, "ΔR² of %.140s - ΔR² of %.140s (share of variance)", v->model, reference ? reference : "");
+    if (!reference || finding_row(v->r, name, "nested", NULL, target, v->roi, "delta_r2") == SIZE_MAX) return 0;
+    if (figure_rois(&rois, &n, v, target, e) || !(row = mem_new(n, sizeof *row, e))) goto done;
+    for (size_t i = 0; i < n; i++) row[i] = (dot_row){ .name = rois[i], .n = 1, .mark = { mark_of(v, name, target, rois[i], MARK_CIRCLE, "s1") } };
+    char title[200];
+    snprintf(title, sizeof title, "The difference to %.140s.", reference);
+    html_figure_begin(b, title, "%s; the same subjects and blocks are left out for both%s.", target_words(v->r, target),
+                      finding_seeds_are_reference(v->r) ? ", and the mean over the sets is taken off" : "");
+    dot_legend(b, row, n, NULL);
+    svg_dot_rows(b, row, n, label, "difference of ΔR² by region");
+    html_figure_end(b);
+    status = 0;
+done:
+    free(rois);
+    free(row);
+    return status;
+}

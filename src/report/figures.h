@@ -18,6 +18,7 @@ typedef struct {
 int figure_layers(buffer *b, const report_view *v, const char *target, err *e);   /* every layer, ΔR² and r */
 int figure_ceiling(buffer *b, const report_view *v, const char *target, err *e);  /* scores against ceiling, a row a region */
 int figure_delta(buffer *b, const report_view *v, const char *target, err *e);    /* ΔR² with intervals */
+int figure_difference(buffer *b, const report_view *v, const char *target, err *e); /* ΔR² of the model less that of what it is compared with */
 int figure_subjects(buffer *b, const report_view *v, err *e);                     /* ΔR² of each subject */
 int figure_null(buffer *b, const report_view *v, const char *target, err *e);     /* null distribution and what was observed */
 int figure_alphas(buffer *b, const report_view *v, const char *target, err *e);   /* chosen penalties */

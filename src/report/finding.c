@@ -85,6 +85,12 @@ const char *finding_seeds(const score_rows *r)
     return first;
 }
 
+bool finding_seeds_are_reference(const score_rows *r)
+{
+    const char *seeds = finding_seeds(r), *reference = finding_reference(r);
+    return seeds && reference && str_same(seeds, reference);
+}
+
 int finding_others(char ***list, size_t *n, const score_rows *r, err *e)
 {
     char **all = NULL;
@@ -196,6 +202,11 @@ static void add_seeds(buffer *b, const score_rows *r, const char *target, const 
     size_t row = seeds && !str_same(seeds, model) ? finding_row(r, seeds, "nested", NULL, target, roi, "delta_r2") : SIZE_MAX;
     if (row == SIZE_MAX) return;
     char value[SIGNED], lo[SIGNED], hi[SIGNED];
+    if (finding_seeds_are_reference(r)) {
+        buffer_printf(b, " Mean of %d %s sets: %s (%s to %s).", r->count[row], seeds, signed_text(r->value[row], value), signed_text(r->lo[row], lo),
+                      signed_text(r->hi[row], hi));
+        return;
+    }
     buffer_printf(b, " The same network untrained, %d seeds: %s (%s to %s)%s.", r->count[row], signed_text(r->value[row], value),
                   signed_text(r->lo[row], lo), signed_text(r->hi[row], hi), delta <= r->hi[row] ? ", so training is not what this score shows" : "");
 }

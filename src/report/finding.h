@@ -11,6 +11,8 @@ const char *finding_model(const score_rows *r);
 const char *finding_reference(const score_rows *r);
 /* The group of untrained seeds, or NULL; also where it is the model itself. */
 const char *finding_seeds(const score_rows *r);
+/* What others are compared with is such a group, as random sets of units NAME.s1, NAME.s2, ...: no untrained networks. */
+bool finding_seeds_are_reference(const score_rows *r);
 /* Further models beside them (groups of seeds as one); *list is one allocation. */
 int finding_others(char ***list, size_t *n, const score_rows *r, err *e);
 /* Target of the first sentence: group where there is one, else single. */

@@ -136,7 +136,7 @@ void part_methods(buffer *b, const report_view *v, const report_inputs *in)
     buffer_text(b, "</p>\n<p>");
     inference(&t, v);
     ceilings(b, v, in);
-    if (v->seeds)
+    if (v->seeds && !finding_seeds_are_reference(v->r))
         buffer_text(b, "Untrained networks have the same architecture and another seed each; their mean and range are shown, and seeds are not subjects: "
                        "they narrow no interval. ");
     buffer_text(b, "</p>\n");

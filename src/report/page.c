@@ -45,7 +45,8 @@ static int figures(buffer *b, const report_view *v, err *e)
     buffer_text(b, "<div class=\"grid\">\n");
     for (size_t i = 0; i < 2; i++) {
         if (!has_target(v->r, targets[i])) continue;
-        if (figure_delta(b, v, targets[i], e) || figure_null(b, v, targets[i], e) || figure_ceiling(b, v, targets[i], e)) return -1;
+        if (figure_delta(b, v, targets[i], e) || figure_difference(b, v, targets[i], e)) return -1;
+        if (figure_null(b, v, targets[i], e) || figure_ceiling(b, v, targets[i], e)) return -1;
     }
     if (figure_subjects(b, v, e)) return -1;
     buffer_text(b, "</div>\n<h2>Layers</h2>\n<p>Every layer, scored on the test folds. The headline uses none of these curves to choose: its layer is "

@@ -115,6 +115,18 @@ a_pair_is_told_as_a_difference() {
     case $first in The\ trained\ model*'Against control its ΔR² differs by '*) ;; *) return 1 ;; esac
     holds pair.html 'class="dot s5"' && holds pair.html 'line s5'
 }
+# sets NAME.s1, NAME.s2 that others are compared with need not be untrained networks
+random_sets_are_not_called_untrained() {
+    broca encode --responses responses.h5 --features selected=trained.h5 --features random.s1=untrained.s1.h5 --features random.s2=untrained.s2.h5 \
+        --features rate=story.h5:word_rate --baseline rate --target group --folds contiguous:4,gap=4 --delays 2s,4s --drop-start 2 --jackknife 10s \
+        --candidates 3 --alphas -1:4:6 --out sets.h5 && broca score --encoding sets.h5 --against random --out sets.scores.h5 &&
+        broca report --scores sets.scores.h5 --encoding sets.h5 --out sets.html || return 1
+    first=$(sed -n 's/.*<p class="finding">\([^<]*\)<.*/\1/p' sets.html | head -1)
+    echo "$first"
+    case $first in The\ model\ selected*'Against random its ΔR² differs by '*'Mean of 2 random sets: '*) ;; *) return 1 ;; esac
+    holds sets.html '<b>The difference to random.</b>' && holds sets.html 'ΔR² of selected - ΔR² of random (share of variance)' || return 1
+    ! grep -q 'network untrained' sets.html && ! grep -q 'Untrained networks have' sets.html
+}
 
 # ---- items: a table of one mean over people, published noise, a baseline of lengths, a replicate mode beside ----
 items() {
@@ -177,7 +189,7 @@ power_has_a_table_and_a_curve() {
 
 for t in study it_stands_alone its_tags_are_balanced the_finding_comes_first_and_claims_no_more_than_it_has every_figure_is_there_with_its_unit \
     what_was_left_out_has_its_reason mode_methods_and_references_are_said the_commands_and_hashes_lead_from_the_data_to_the_page \
-    the_commands_repeat_it a_region_that_is_not_there_is_refused another_region_can_come_first a_pair_is_told_as_a_difference items \
+    the_commands_repeat_it a_region_that_is_not_there_is_refused another_region_can_come_first a_pair_is_told_as_a_difference random_sets_are_not_called_untrained items \
     items_have_no_volumes_and_the_only_subject_has_its_name a_replicate_mode_stands_beside_with_what_differs \
     calibration_is_drawn_from_its_tables power_has_a_table_and_a_curve; do
     check $t
