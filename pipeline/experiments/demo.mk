@@ -19,7 +19,9 @@ SIMULATE  := --signal .15 --baseline .05 --specific .05 --motion .05 --ar .4 --n
              --highpass 128 --filter-blocks 6 --drop-start 5 --motion-removed
 REPORT     = --title "Simulated listeners with planted truth" --truth results/demo/responses.h5 \
              --population results/demo/population.scores.h5 $(network_options) --sweep models/topolm-small/alpha.tsv \
-             --training topolm=models/topolm-small/train_log.tsv --training control=models/topolm-small-control/train_log.tsv
+             --training topolm=models/topolm-small/train_log.tsv --training control=models/topolm-small-control/train_log.tsv $(CALIBRATION:%=--calibration %)
+# what make calibrate found, once it has been run
+CALIBRATION := $(wildcard results/checks/calibrate.tsv)
 # the language networks of these models, by the project's own localizer
 R          := results/demo
 ITEMS      := own
@@ -36,7 +38,7 @@ folder.control     := --model models/topolm-small-control
 $(foreach s,$(SEEDS),$(eval folder.untrained.s$(s) := $(UNTRAINED) --seed $(s)))
 include pipeline/network.mk
 include pipeline/rules.mk
-$(R)/report.html: $(networks) $(sheets)
+$(R)/report.html: $(networks) $(sheets) $(CALIBRATION)
 
 $(R)/responses.h5: $(R)/stimuli.h5 $(R)/trained.h5 $(BIN)/broca-simulate $(call stamp,responses,$(SIMULATE))
 	$(BIN)/broca-simulate --stimuli $(R)/stimuli.h5 --features $(R)/trained.h5:h.1 --subjects 20 $(SIMULATE) --out $@

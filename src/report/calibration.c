@@ -239,6 +239,7 @@ static const shown_check covered[] = {
     { "120: single, own, r", "coverage.120_items.single.unshared_signal.r", NULL, false },
     { "120: group, shared, r", "coverage.120_items.group.shared_signal.r", NULL, false },
     { "t over subjects", "coverage.shortcut_t_over_subjects.r", "coverage.single.shared_signal.r", true },
+    { "bootstrap of the group", "coverage.shortcut_group_bca_without_refit.r", "coverage.group.shared_signal.r", true },
     { "blocks within subjects", "coverage.shortcut_blocks_drawn_within_subjects.r", "coverage.single.shared_signal.r", true },
 };
 static const shown_check leaks[] = {
