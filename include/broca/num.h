@@ -21,14 +21,20 @@ void gemm_f8(bool ta, bool tb, size_t m, size_t n, size_t k, double alpha, const
              size_t ldb, double beta, double *c, size_t ldc);
 /* The inverse of the symmetric positive definite a [n×n], in place, both triangles; ERR_INPUT if it is not. */
 int inverse_positive(size_t n, double *a, err *e);
+/* Its root: a becomes the upper triangular v [n×n], the rest 0, with v v' the inverse. */
+int inverse_root(size_t n, double *a, err *e);
+/* b [n×m] becomes v b, or v' b with `turned`; v [n×n] upper triangular. */
+void triangle_product(bool turned, size_t n, const double *v, size_t m, double *b);
+/* The upper triangle of c [m×m] = a a'; a [m×k], rows lda apart. */
+void gram_upper(size_t m, size_t k, const double *a, size_t lda, double *c);
 /* b [n×m] = a^-1·b for the symmetric positive definite a [n×n], which becomes its Cholesky factor (upper, row-major). */
 int solve_positive(size_t n, double *a, size_t m, double *b, err *e);
 int cholesky(size_t n, double *a, err *e);
-void cholesky_solve(size_t n, const double *factor, size_t m, double *b);
+void cholesky_solve(size_t n, const double *root, size_t m, double *b);
 /* The same three in fp32. */
 int inverse_positive_f4(size_t n, float *a, err *e);
 int cholesky_f4(size_t n, float *a, err *e);
-void cholesky_solve_f4(size_t n, const float *factor, size_t m, float *b);
+void cholesky_solve_f4(size_t n, const float *root, size_t m, float *b);
 /* Eigen-decomposition of the symmetric a [n×n]: values ascending in w; on return ROW i of a is the i-th eigenvector. */
 int eigen_symmetric(size_t n, double *a, double *w, err *e);
 /* Thin SVD of a [m×n] (destroyed): u [m×r], s [r] falling, vt [r×n], r = min(m,n). */

@@ -9,13 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ridge.h"
+
 /* Fortran passes the length of each character argument behind the others. */
 extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
                     const int *lwork, int *iwork, const int *liwork, int *info, size_t, size_t);
 extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
-extern void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
+extern void dlauum_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
 extern void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info, size_t);
-extern void spotri_(const char *uplo, const int *n, float *a, const int *lda, int *info, size_t);
+extern void slauum_(const char *uplo, const int *n, float *a, const int *lda, int *info, size_t);
 extern void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
                     const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork, int *info,
                     size_t);
@@ -88,11 +90,11 @@ int cholesky(size_t n, double *a, err *e)
     return 0;
 }
 
-void cholesky_solve(size_t n, const double *factor, size_t m, double *b)
+void cholesky_solve(size_t n, const double *root, size_t m, double *b)
 {
     if (n == 0 || m == 0) return;
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, factor, (blasint)n, b, (blasint)m);
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, factor, (blasint)n, b, (blasint)m);
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, root, (blasint)n, b, (blasint)m);
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, root, (blasint)n, b, (blasint)m);
 }
 
 int solve_positive(size_t n, double *a, size_t m, double *b, err *e)
@@ -112,12 +114,92 @@ static void mirror(size_t n, double *a)
                 for (size_t j = j0; j < j0 + SIDE && j < i; j++) a[i * n + j] = a[j * n + i];
 }
 
+/* ---- inverses of triangles: by halves, so that nearly all of it is products; LAPACK's is slow below 1,000 ---- */
+
+enum { LEAF = 32 };
+
+static size_t half_of(size_t n)
+{
+    size_t h = (n / 2 + 15) / 16 * 16; /* whole tiles of the kernels */
+    return h < n ? h : n / 2;
+}
+
+HOT static void invert_leaf(size_t n, double *a, size_t apart)
+{
+    for (size_t j = n; j-- > 0;) {
+        double *row = a + j * apart, sum[LEAF] = { 0 }, d = row[j] = 1 / row[j];
+        for (size_t i = j + 1; i < n; i++)
+            for (size_t k = i; k < n; k++) sum[k] += row[i] * a[i * apart + k];
+        for (size_t k = j + 1; k < n; k++) row[k] = -d * sum[k];
+    }
+}
+
+static void invert_upper(size_t n, double *a, size_t apart)
+{
+    if (n <= LEAF) {
+        invert_leaf(n, a, apart);
+        return;
+    }
+    size_t h = half_of(n);
+    double *b = a + h, *c = a + h * apart + h;
+    blasint high = (blasint)h, wide = (blasint)(n - h), ld = (blasint)apart;
+    invert_upper(h, a, apart);
+    invert_upper(n - h, c, apart);
+    cblas_dtrmm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, high, wide, -1, a, ld, b, ld);
+    cblas_dtrmm(CblasRowMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, high, wide, 1, c, ld, b, ld);
+}
+
+HOT static void invert_leaf_f4(size_t n, float *a, size_t apart)
+{
+    for (size_t j = n; j-- > 0;) {
+        float *row = a + j * apart, sum[LEAF] = { 0 }, d = row[j] = 1 / row[j];
+        for (size_t i = j + 1; i < n; i++)
+            for (size_t k = i; k < n; k++) sum[k] += row[i] * a[i * apart + k];
+        for (size_t k = j + 1; k < n; k++) row[k] = -d * sum[k];
+    }
+}
+
+static void invert_upper_f4(size_t n, float *a, size_t apart)
+{
+    if (n <= LEAF) {
+        invert_leaf_f4(n, a, apart);
+        return;
+    }
+    size_t h = half_of(n);
+    float *b = a + h, *c = a + h * apart + h;
+    blasint high = (blasint)h, wide = (blasint)(n - h), ld = (blasint)apart;
+    invert_upper_f4(h, a, apart);
+    invert_upper_f4(n - h, c, apart);
+    cblas_strmm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, high, wide, -1, a, ld, b, ld);
+    cblas_strmm(CblasRowMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, high, wide, 1, c, ld, b, ld);
+}
+
+void triangle_product(bool turned, size_t n, const double *v, size_t m, double *b)
+{
+    if (n == 0 || m == 0) return;
+    cblas_dtrmm(CblasRowMajor, CblasLeft, CblasUpper, op(turned), CblasNonUnit, (blasint)n, (blasint)m, 1, v, (blasint)n, b, (blasint)m);
+}
+
+void gram_upper(size_t m, size_t k, const double *a, size_t lda, double *c)
+{
+    if (m == 0) return;
+    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, (blasint)m, (blasint)k, 1, a, (blasint)at_least_one(lda), 0, c, (blasint)m);
+}
+
+int inverse_root(size_t n, double *a, err *e)
+{
+    if (cholesky(n, a, e)) return -1;
+    invert_upper(n, a, n);
+    for (size_t i = 1; i < n; i++) memset(a + i * n, 0, i * sizeof *a);
+    return 0;
+}
+
 int inverse_positive(size_t n, double *a, err *e)
 {
     int order = (int)n, info = 0;
     if (cholesky(n, a, e)) return -1;
-    if (n) dpotri_("L", &order, a, &order, &info, 1);
-    if (info) return err_set(e, ERR_INPUT, "the matrix of order %zu is singular (LAPACK info %d)", n, info);
+    invert_upper(n, a, n);
+    if (n) dlauum_("L", &order, a, &order, &info, 1);
     mirror(n, a);
     return 0;
 }
@@ -132,11 +214,11 @@ int cholesky_f4(size_t n, float *a, err *e)
     return 0;
 }
 
-void cholesky_solve_f4(size_t n, const float *factor, size_t m, float *b)
+void cholesky_solve_f4(size_t n, const float *root, size_t m, float *b)
 {
     if (n == 0 || m == 0) return;
-    cblas_strsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, factor, (blasint)n, b, (blasint)m);
-    cblas_strsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, factor, (blasint)n, b, (blasint)m);
+    cblas_strsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, root, (blasint)n, b, (blasint)m);
+    cblas_strsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, root, (blasint)n, b, (blasint)m);
 }
 
 int inverse_positive_f4(size_t n, float *a, err *e)
@@ -144,8 +226,8 @@ int inverse_positive_f4(size_t n, float *a, err *e)
     enum { SIDE = 64 };
     int order = (int)n, info = 0;
     if (cholesky_f4(n, a, e)) return -1;
-    if (n) spotri_("L", &order, a, &order, &info, 1);
-    if (info) return err_set(e, ERR_INPUT, "the matrix of order %zu is singular in fp32 (LAPACK info %d)", n, info);
+    invert_upper_f4(n, a, n);
+    if (n) slauum_("L", &order, a, &order, &info, 1);
     for (size_t i0 = 0; i0 < n; i0 += SIDE) /* the other triangle */
         for (size_t j0 = 0; j0 <= i0; j0 += SIDE)
             for (size_t i = i0; i < i0 + SIDE && i < n; i++)

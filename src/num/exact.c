@@ -28,7 +28,7 @@ void exact_space_free(exact_space *x)
 
 exact_space *exact_space_new(const inner_set *s, err *e)
 {
-    size_t n = 1, m = 1;
+    size_t n = s->rows + 1, m = 1;
     exact_space *x = mem_new(1, sizeof *x, e);
     if (!x) return NULL;
     for (size_t k = 0; k < s->count; k++) {
@@ -188,27 +188,39 @@ static void score_columns(exact_space *x, gathered *g, const inner_set *s, const
     }
 }
 
+/* Training rows, for their spread, and validation rows of a fold. */
+static void gather_columns(exact_space *x, gathered *g, const inner_rows *r, const double *const *y, select_by select)
+{
+    for (size_t i = 0; i < r->m; i++)
+        for (size_t c = 0; c < g->n; c++) x->valid[i * PANEL + c] = y[c][r->valid[i]];
+    if (select == SELECT_MSE) return;
+    for (size_t i = 0; i < r->n; i++) {
+        for (size_t c = 0; c < g->n; c++) x->train[i * PANEL + c] = y[c][r->train[i]];
+        for (size_t c = g->n; c < g->wide; c++) x->train[i * PANEL + c] = 0;
+    }
+    centre(x, g, r->n);
+}
+
 /* By inverses an alpha has operators of its own. */
 void exact_columns(exact_space *x, const inner_set *s, const left_out *l, select_by select, const double *const *y, size_t n,
                    double *score, int32_t *n_nan)
 {
     uint8_t place[PANEL];
     gathered g = { .n = n, .wide = whole_tiles(n) };
+    double *residual = x->scaled;
     for (size_t c = 0; c < n; c++) place[c] = (uint8_t)c;
     memset(score, 0, n * sizeof *score);
     memset(n_nan, 0, n * sizeof *n_nan);
+    for (size_t i = 0; i < s->rows; i++)
+        for (size_t c = 0; c < g.wide; c++) x->z[i * g.wide + c] = c < n ? y[c][i] : 0;
+    left_out_apply(l, s->rows, g.wide, x->z);
     for (size_t k = 0; k < s->count; k++) {
         const inner_rows *r = &s->fold[k];
-        memset(x->train, 0, r->n * PANEL * sizeof(double));
-        memset(x->valid, 0, r->m * PANEL * sizeof(double));
-        for (size_t c = 0; c < n; c++) {
-            for (size_t i = 0; i < r->n; i++) x->train[i * PANEL + c] = y[c][r->train[i]];
-            for (size_t i = 0; i < r->m; i++) x->valid[i * PANEL + c] = y[c][r->valid[i]];
-        }
-        gemm_f8(false, false, r->left, g.wide, r->n, 1, l->rest[k], r->n, x->train, PANEL, 0, x->z, g.wide);
-        cholesky_solve(r->left, l->root[k], g.wide, x->z);
-        for (size_t i = 0; i < r->m; i++) memcpy(x->prediction + i * PANEL, x->z + r->place[i] * g.wide, g.wide * sizeof(double));
-        if (select != SELECT_MSE) centre(x, &g, r->n); /* for the spread of the training rows */
+        gather_columns(x, &g, r, y, select);
+        for (size_t i = 0; i < r->left; i++) memcpy(residual + i * g.wide, x->z + r->out[i] * g.wide, g.wide * sizeof *residual);
+        cholesky_solve(r->left, l->own[k], g.wide, residual);
+        for (size_t i = 0; i < r->m; i++)
+            for (size_t c = 0; c < n; c++) x->prediction[i * PANEL + c] = x->valid[i * PANEL + c] - residual[r->place[i] * g.wide + c];
         add_scores(x, &g, r, select, place, n, score, n_nan);
     }
     for (size_t c = 0; c < n; c++) {
@@ -221,14 +233,10 @@ void exact_columns(exact_space *x, const inner_set *s, const left_out *l, select
 static int by_alpha(exact_space *x, const inner_set *s, const inner_operators *o, const nested_problem *q, const double *y,
                     const score_pair *pair, size_t n, double *score, int32_t *n_nan, err *e)
 {
-    size_t rows = 0, at[PANEL];
+    size_t rows = s->rows, at[PANEL];
     double part[PANEL];
     int32_t nans[PANEL];
     const double *column[PANEL];
-    for (size_t k = 0; k < s->count; k++)
-        for (size_t i = 0; i < s->fold[k].n; i++) rows = s->fold[k].train[i] >= rows ? s->fold[k].train[i] + 1 : rows;
-    for (size_t k = 0; k < s->count; k++)
-        for (size_t i = 0; i < s->fold[k].m; i++) rows = s->fold[k].valid[i] >= rows ? s->fold[k].valid[i] + 1 : rows;
     double *copy = mem_new(rows * PANEL + 1, sizeof *copy, e);
     if (!copy) return -1;
     for (size_t a = 0; a < q->n_alphas; a++) {

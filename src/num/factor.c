@@ -35,35 +35,54 @@ static factor *factor_space(const fold_features *f, const factor_plan *plan, siz
 
 /* ---- by the kernel ---- */
 
+/* Sums of columns [first, last) of k [n×n], in order of rows. */
+HOT static void sum_columns(double *sum, const double *k, size_t n, size_t first, size_t last)
+{
+    for (size_t j = first; j < last; j++) sum[j] = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = first; j < last; j++) sum[j] += k[i * n + j];
+}
+
+/* Row i of the plan of one band's kernel, or of the weighted sum of bands. */
+HOT static void kernel_row(double *to, const fold_features *f, const factor_plan *plan, size_t band_index, size_t i)
+{
+    size_t rows = f->n + f->t, row = i < plan->n ? plan->train[i] : plan->predict[i - plan->n];
+    memset(to, 0, plan->n * sizeof *to);
+    for (size_t b = 0; b < f->n_bands; b++) {
+        const double *from = f->kernel + (b * rows + row) * f->n, g = gamma_of(plan, b);
+        if ((band_index != SIZE_MAX && b != band_index) || g == 0) continue;
+        for (size_t j = 0; j < plan->n; j++) to[j] += g * from[plan->train[j]];
+    }
+}
+
 /* k [n×n] and cross [m×n] of one band or of the weighted sum of bands (band_index SIZE_MAX), centred on the training rows:
  * H K H and (K' - 1 mean') H. */
 void centred_kernel(double *k, double *cross, const fold_features *f, const factor_plan *plan, size_t band_index, double *mean)
 {
-    size_t n = plan->n, m = plan->m, rows = f->n + f->t;
+    enum { MANY = 1 << 20 };
+    size_t n = plan->n, m = plan->m;
     double all = 0;
-    for (size_t i = 0; i < n + m; i++) {
-        double *to = i < n ? k + i * n : cross + (i - n) * n;
-        size_t row = i < n ? plan->train[i] : plan->predict[i - n];
-        memset(to, 0, n * sizeof *to);
-        for (size_t b = 0; b < f->n_bands; b++) {
-            const double *from = f->kernel + (b * rows + row) * f->n, g = gamma_of(plan, b);
-            if ((band_index != SIZE_MAX && b != band_index) || g == 0) continue;
-            for (size_t j = 0; j < n; j++) to[j] += g * from[plan->train[j]];
+#pragma omp parallel num_threads(threads_count()) if (n * n > MANY)
+    {
+#pragma omp for
+        for (size_t i = 0; i < n + m; i++) kernel_row(i < n ? k + i * n : cross + (i - n) * n, f, plan, band_index, i);
+#pragma omp for
+        for (size_t j = 0; j < n; j += BLOCK) sum_columns(mean, k, n, j, j + BLOCK < n ? j + BLOCK : n);
+#pragma omp single
+        {
+            for (size_t j = 0; j < n; j++) all += mean[j] /= (double)n;
+            all /= (double)n;
         }
-    }
-    for (size_t j = 0; j < n; j++) mean[j] = 0;
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++) mean[j] += k[i * n + j];
-    for (size_t j = 0; j < n; j++) all += mean[j] /= (double)n;
-    all /= (double)n;
-    for (size_t i = 0; i < n + m; i++) {
-        double *row = i < n ? k + i * n : cross + (i - n) * n, own = 0;
-        if (i < n) own = mean[i]; /* symmetric: the bits of H K H stay symmetric */
-        else {
-            for (size_t j = 0; j < n; j++) own += row[j];
-            own /= (double)n;
+#pragma omp for
+        for (size_t i = 0; i < n + m; i++) {
+            double *row = i < n ? k + i * n : cross + (i - n) * n, own = 0;
+            if (i < n) own = mean[i]; /* symmetric: the bits of H K H stay symmetric */
+            else {
+                for (size_t j = 0; j < n; j++) own += row[j];
+                own /= (double)n;
+            }
+            for (size_t j = 0; j < n; j++) row[j] = row[j] - mean[j] - own + all;
         }
-        for (size_t j = 0; j < n; j++) row[j] = row[j] - mean[j] - own + all;
     }
 }
 

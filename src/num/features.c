@@ -72,7 +72,15 @@ static int keep_columns(fold_features *f, const nested_problem *q, const uint8_t
 
 static int check_finite(const fold_features *f, const nested_problem *q, err *e)
 {
+    bool finite = true;
+#pragma omp parallel for num_threads(threads_count()) reduction(&& : finite)
     for (size_t i = 0; i < f->n + f->t; i++) {
+        const double *row = q->x + (i < f->n ? f->train_row[i] : f->test_row[i - f->n]) * q->p;
+        double odd = 0;
+        for (size_t j = 0; j < f->p; j++) odd += row[f->column[j]] - row[f->column[j]]; /* NaN once a value is not finite */
+        finite = finite && odd == 0;
+    }
+    for (size_t i = 0; i < f->n + f->t && !finite; i++) {
         size_t row = i < f->n ? f->train_row[i] : f->test_row[i - f->n];
         for (size_t j = 0; j < f->p; j++)
             if (!isfinite(q->x[row * q->p + f->column[j]]))
@@ -81,20 +89,29 @@ static int check_finite(const fold_features *f, const nested_problem *q, err *e)
     return 0;
 }
 
-/* x [rows×p] less mean; sum [p]: squares of the first n rows, in order of rows. */
-HOT static void subtract_and_square(double *x, size_t rows, size_t n, size_t p, const double *mean, double *sum)
+/* Columns of x (rows p apart) less mean; sum: squares of the first n rows, in order of rows. */
+HOT static void subtract_and_square(double *x, size_t rows, size_t n, size_t p, size_t width, const double *mean, double *sum)
 {
     for (size_t i = 0; i < rows; i++) {
         double *row = x + i * p;
-        for (size_t j = 0; j < p; j++) row[j] -= mean[j];
-        for (size_t j = 0; j < p && i < n; j++) sum[j] += row[j] * row[j];
+        for (size_t j = 0; j < width; j++) row[j] -= mean[j];
+        for (size_t j = 0; j < width && i < n; j++) sum[j] += row[j] * row[j];
     }
 }
 
-HOT static void multiply_columns(double *x, size_t rows, size_t p, const double *by)
+HOT static void multiply_columns(double *x, size_t rows, size_t p, size_t width, const double *by)
 {
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < p; j++) x[i * p + j] *= by[j];
+        for (size_t j = 0; j < width; j++) x[i * p + j] *= by[j];
+}
+
+/* Columns [first, first + width): factor_of becomes what they were multiplied with. */
+static void standardise_columns(fold_features *f, const nested_problem *q, size_t first, size_t width, const double *mean, double *factor_of)
+{
+    subtract_and_square(f->x + first, f->n + f->t, f->n, f->p, width, mean + first, factor_of + first);
+    for (size_t j = first; j < first + width; j++)
+        factor_of[j] = f->scale[j] / (q->standardise ? sqrt(factor_of[j] / (double)f->n) : 1);
+    multiply_columns(f->x + first, f->n + f->t, f->p, width, factor_of + first);
 }
 
 /* Centre on the training rows, divide by their sd when asked (else the inner folds' centring would do alone). */
@@ -110,26 +127,25 @@ static int standardise(fold_features *f, const nested_problem *q, err *e)
         free(factor_of);
         return -1;
     }
+#pragma omp parallel for num_threads(threads_count())
     for (size_t i = 0; i < rows; i++) {
         const double *from = q->x + (i < f->n ? f->train_row[i] : f->test_row[i - f->n]) * q->p;
         for (size_t j = 0; j < f->p; j++) f->x[i * f->p + j] = from[f->column[j]];
     }
     column_means(mean, f->x, f->n, f->p);
     for (size_t j = 0; j < f->p; j++) width[f->band_of[j]]++;
-    subtract_and_square(f->x, rows, f->n, f->p, mean, factor_of);
-    for (size_t j = 0; j < f->p; j++) {
-        f->scale[j] = q->divide_by_width ? 1 / sqrt((double)width[f->band_of[j]]) : 1;
-        factor_of[j] = f->scale[j] / (q->standardise ? sqrt(factor_of[j] / (double)f->n) : 1);
-    }
-    multiply_columns(f->x, rows, f->p, factor_of);
+    for (size_t j = 0; j < f->p; j++) f->scale[j] = q->divide_by_width ? 1 / sqrt((double)width[f->band_of[j]]) : 1;
+#pragma omp parallel for num_threads(threads_count())
+    for (size_t first = 0; first < f->p; first += BLOCK)
+        standardise_columns(f, q, first, f->p - first < BLOCK ? f->p - first : BLOCK, mean, factor_of);
     free(factor_of);
     free(width);
     free(mean);
     return 0;
 }
 
-/* k [rows×n] = a·(first n rows of a)', in square pieces side by side; pieces below the diagonal are mirrored. */
-static void gram(double *k, const double *a, size_t rows, size_t n, size_t width)
+/* k [rows×n] = a·(first n rows of a)', rows of a `apart`; in square pieces side by side; pieces below the diagonal are mirrored. */
+static void gram(double *k, const double *a, size_t rows, size_t n, size_t width, size_t apart)
 {
     enum { SIDE = 256 };
     size_t high = (rows + SIDE - 1) / SIDE, wide = (n + SIDE - 1) / SIDE;
@@ -138,37 +154,49 @@ static void gram(double *k, const double *a, size_t rows, size_t n, size_t width
         size_t i0 = piece / wide * SIDE, j0 = piece % wide * SIDE;
         size_t m = rows - i0 < SIDE ? rows - i0 : SIDE, w = n - j0 < SIDE ? n - j0 : SIDE;
         if (i0 < j0) continue; /* its mirror image is made instead */
-        gemm_f8(false, true, m, w, width, 1, a + i0 * width, width, a + j0 * width, width, 0, k + i0 * n + j0, n);
+        gemm_f8(false, true, m, w, width, 1, a + i0 * apart, apart, a + j0 * apart, apart, 0, k + i0 * n + j0, n);
         for (size_t i = i0; i < i0 + m && i < n && i0 > j0; i++)
             for (size_t j = j0; j < j0 + w; j++) k[j * n + i] = k[i * n + j];
     }
 }
 
-/* Gram matrix of each band: all rows against the training rows. The columns of a band are gathered first, because they need
- * not be neighbours after constant ones were dropped. */
+/* The columns of band b that are neighbours from *first on; returns how many the band has. */
+static size_t band_columns(size_t *first, bool *together, const fold_features *f, size_t b)
+{
+    size_t width = 0;
+    *together = true;
+    for (size_t j = 0; j < f->p; j++) {
+        if (f->band_of[j] != b) continue;
+        if (!width) *first = j;
+        *together = *together && j - *first == width;
+        width++;
+    }
+    return width;
+}
+
+static int gather_band(double **out, const fold_features *f, size_t b, size_t width, err *e)
+{
+    double *part = *out = mem_new((f->n + f->t) * width, sizeof *part, e);
+    for (size_t i = 0, k = 0; part && i < f->n + f->t; i++)
+        for (size_t j = 0; j < f->p; j++)
+            if (f->band_of[j] == b) part[k++] = f->x[i * f->p + j];
+    return part ? 0 : -1;
+}
+
+/* Gram matrix of each band: all rows against the training rows. */
 static int make_kernels(fold_features *f, err *e)
 {
     size_t rows = f->n + f->t, cells;
-    double *part = mem_new(rows * f->p, sizeof *part, e);
-    if (!part || size_mul(rows * f->n, f->n_bands, &cells, e)) goto failed;
-    f->kernel = mem_new(cells, sizeof *f->kernel, e);
-    if (!f->kernel) goto failed;
+    if (size_mul(rows * f->n, f->n_bands, &cells, e) || !(f->kernel = mem_new(cells, sizeof *f->kernel, e))) return -1;
     for (size_t b = 0; b < f->n_bands; b++) {
-        size_t w = 0;
-        for (size_t j = 0; j < f->p; j++) w += f->band_of[j] == b;
-        if (w == 0) continue;
-        for (size_t i = 0; i < rows; i++) {
-            size_t k = 0;
-            for (size_t j = 0; j < f->p; j++)
-                if (f->band_of[j] == b) part[i * w + k++] = f->x[i * f->p + j];
-        }
-        gram(f->kernel + b * rows * f->n, part, rows, f->n, w);
+        bool together;
+        size_t first = 0, width = band_columns(&first, &together, f, b);
+        double *part = NULL, *k = f->kernel + b * rows * f->n;
+        if (!together && gather_band(&part, f, b, width, e)) return -1;
+        if (width) gram(k, part ? part : f->x + first, rows, f->n, width, part ? width : f->p);
+        free(part);
     }
-    free(part);
     return 0;
-failed:
-    free(part);
-    return -1;
 }
 
 int fold_features_new(fold_features **out, const nested_problem *q, const uint8_t *keep, err *e)

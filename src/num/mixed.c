@@ -42,7 +42,7 @@ static int inverse_in_f4(float *g, double *sums, const double *k, size_t n, doub
 
 /* Operator of a fold, rows of all that is left out: [left×n] = -(G~_RR)^-1 G~_RT. The inverse is formed, because a product with it
  * is three times as fast as two triangular solves. */
-static int operator_f4(quick_space *x, size_t n, const inner_rows *r, err *e)
+static int operator_f4(float *operator, quick_space *x, size_t n, const inner_rows *r, err *e)
 {
     for (size_t i = 0; i < r->left; i++) {
         const float *row = x->g + r->out[i] * n;
@@ -50,42 +50,59 @@ static int operator_f4(quick_space *x, size_t n, const inner_rows *r, err *e)
         for (size_t j = 0; j < r->n; j++) x->rest[i * r->n + j] = row[r->train[j]];
     }
     if (inverse_positive_f4(r->left, x->own, e)) return -1;
-    gemm_f4(false, false, r->left, r->n, r->left, -1, x->own, r->left, x->rest, r->n, 0, x->operator, r->n);
+    gemm_f4(false, false, r->left, r->n, r->left, -1, x->own, r->left, x->rest, r->n, 0, operator, r->n);
     return 0;
 }
 
-static void operator_f8(quick_space *x, size_t k, const inner_rows *r)
+static int operator_f8(float *operator, quick_space *x, size_t n, const inner_rows *r, err *e)
 {
-    cholesky_solve(r->left, x->l->root[k], r->n, x->l->rest[k]);
-    narrow(x->operator, x->l->rest[k], r->left * r->n);
+    for (size_t i = 0; i < r->left; i++) {
+        const double *row = x->g_f8 + r->out[i] * n;
+        for (size_t j = 0; j < r->left; j++) x->own_f8[i * r->left + j] = row[r->out[j]];
+        for (size_t j = 0; j < r->n; j++) x->rest_f8[i * r->n + j] = -row[r->train[j]];
+    }
+    if (solve_positive(r->left, x->own_f8, r->n, x->rest_f8, e)) return -1;
+    narrow(operator, x->rest_f8, r->left * r->n);
+    return 0;
 }
 
-static int keep_operator(quick *q, size_t k, float *rest, const inner_rows *r, packed_kind kind, err *e)
+/* Operator of fold k, of rows that are predicted only. */
+static int make_operator(quick *q, quick_space *x, size_t k, size_t n, const inner_rows *r, bool single, packed_kind kind, err *e)
 {
+    float *all = x->operator;
+    if (kind == PACKED_BF16) {
+        if (!(q->plain[k] = mem_new(r->m * r->n, sizeof **q->plain, e))) return -1;
+        if (r->left == r->m) all = q->plain[k];
+    }
+    if (single ? operator_f4(all, x, n, r, e) : operator_f8(all, x, n, r, e)) return -1;
+    float *to = kind == PACKED_BF16 ? q->plain[k] : all;
     for (size_t i = 0; i < r->m; i++)
-        if (r->place[i] != i) memmove(rest + i * r->n, rest + r->place[i] * r->n, r->n * sizeof *rest); /* places rise */
-    if (packed_new(&q->fast[k], kind, BLOCK, kind == PACKED_BF16 ? r->n : r->n + r->m, r->m, rest, r->m, r->n, e)) return -1;
-    if (kind == PACKED_F4) return 0;
-    q->plain[k] = mem_copy(rest, r->m * r->n * sizeof *rest, e);
-    return q->plain[k] ? 0 : -1;
+        if (to != all || r->place[i] != i) memmove(to + i * r->n, all + r->place[i] * r->n, r->n * sizeof *all); /* places rise */
+    return packed_new(&q->fast[k], kind, BLOCK, kind == PACKED_BF16 ? r->n : r->n + r->m, r->m, to, r->m, r->n, e);
 }
 
-void quick_space_free(quick_space *x, const inner_set *s)
+void quick_space_free(quick_space *x)
 {
-    void *owned[] = { x->g, x->rest, x->own, x->operator, x->sums, x->f8 };
+    void *owned[] = { x->g, x->rest, x->own, x->operator, x->sums, x->g_f8, x->rest_f8, x->own_f8 };
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
-    left_out_free(x->l, s->count);
+}
+
+/* The most rows that a fold leaves out, and the largest operator. */
+static void largest(size_t *left, size_t *cells, const inner_set *s)
+{
+    *left = *cells = 1;
+    for (size_t k = 0; k < s->count; k++) {
+        const inner_rows *r = &s->fold[k];
+        *left = r->left > *left ? r->left : *left;
+        *cells = r->left * r->n > *cells ? r->left * r->n : *cells;
+    }
 }
 
 int quick_space_new(quick_space *x, const inner_set *s, size_t n, err *e)
 {
-    size_t left = 1, cells = 1;
+    size_t left, cells;
     *x = (quick_space){ 0 };
-    for (size_t k = 0; k < s->count; k++) {
-        const inner_rows *r = &s->fold[k];
-        left = r->left > left ? r->left : left;
-        cells = r->left * r->n > cells ? r->left * r->n : cells;
-    }
+    largest(&left, &cells, s);
     x->g = mem_new(n * n, sizeof *x->g, e);
     x->rest = mem_new(cells, sizeof *x->rest, e);
     x->own = mem_new(left * left, sizeof *x->own, e);
@@ -96,9 +113,15 @@ int quick_space_new(quick_space *x, const inner_set *s, size_t n, err *e)
 
 static int by_fp64(quick_space *x, const inner_set *s, const double *kernel, size_t n, double alpha, err *e)
 {
-    if (!x->l && left_out_new(&x->l, s, e)) return -1;
-    if (!x->f8 && !(x->f8 = mem_new(n * n + n, sizeof *x->f8, e))) return -1;
-    return left_out_set(x->l, kernel, n, alpha, s, x->f8, e);
+    size_t left, cells;
+    largest(&left, &cells, s);
+    if (!x->g_f8) {
+        x->g_f8 = mem_new(n * n, sizeof *x->g_f8, e);
+        x->rest_f8 = mem_new(cells, sizeof *x->rest_f8, e);
+        x->own_f8 = mem_new(left * left, sizeof *x->own_f8, e);
+        if (!x->g_f8 || !x->rest_f8 || !x->own_f8) return -1;
+    }
+    return inverse_free_intercept(x->g_f8, kernel, n, alpha, x->sums, e);
 }
 
 int quick_new(quick *q, quick_space *x, const inner_set *s, const double *kernel, size_t n, double alpha, packed_kind kind, err *e)
@@ -110,12 +133,8 @@ int quick_new(quick *q, quick_space *x, const inner_set *s, const double *kernel
     bool single = trace <= fp32_strain * alpha;
     if (single ? inverse_in_f4(x->g, x->sums, kernel, n, alpha, e) : by_fp64(x, s, kernel, n, alpha, e)) return -1;
     q->strain = single ? trace / alpha : 0;
-    for (size_t k = 0; k < s->count; k++) {
-        const inner_rows *r = &s->fold[k];
-        if (single && operator_f4(x, n, r, e)) return -1;
-        if (!single) operator_f8(x, k, r);
-        if (keep_operator(q, k, x->operator, r, kind, e)) return -1;
-    }
+    for (size_t k = 0; k < s->count; k++)
+        if (make_operator(q, x, k, n, &s->fold[k], single, kind, e)) return -1;
     return 0;
 }
 

@@ -186,7 +186,7 @@ int nested_ridge(const nested_problem *q, const uint8_t *keep, nested_result *ou
     out->dropped = q->p - w.f->p;
     if (select_all(&w, e)) goto done;
     for (size_t g = 0; g < w.n_candidates; g++)
-        if ((!w.early && refit_candidate(&w, g, e)) || (q->held && held_candidate(&w, g, e))) goto done;
+        if (((!w.early || w.inner->by_inverse) && refit_candidate(&w, g, e)) || (q->held && held_candidate(&w, g, e))) goto done;
     for (size_t j = 0; j < q->v; j++) {
         if (out->alpha) out->alpha[j] = q->alphas[w.c.alpha[j]];
         if (out->gamma) out->gamma[j] = w.c.gamma[j];

@@ -8,7 +8,8 @@
 enum {
     SCREEN_FROM = 1024,            /* responses; below, what screening saves is not worth its operators */
     OPERATORS_AT_ONCE = 40,        /* candidates whose operators select_inverse holds, */
-    RESPONSES_AT_ONCE = 16 * BLOCK /* and responses that it screens together */
+    RESPONSES_AT_ONCE = 16 * BLOCK, /* and responses that it screens together, */
+    MOST_CONTENDERS = 8192          /* or scores in fp64 together */
 };
 
 typedef struct {
@@ -57,6 +58,10 @@ int select_inverse(work *w, err *e);
 typedef struct refit refit;
 typedef struct refit_space refit_space;
 refit *refit_open(const work *w, factor *whole, err *e);
+/* The same by operators of inverses at hand while alphas are chosen: one of `alpha` by a root of its inverse (inverse_root). */
+bool refit_can_open(const work *w);
+refit *refit_open_inverse(const work *w, err *e);
+int refit_operator(refit *x, size_t alpha, const double *root, err *e);
 void refit_close(refit *x, size_t n_alphas);
 refit_space *refit_space_new(const refit *x, err *e);
 void refit_space_free(refit_space *s);

@@ -3,8 +3,7 @@
  * - a decomposition an inner fold (factor.c), which serves any number of alphas;
  * - for large kernels and few alphas one inverse an alpha serves every inner fold. With G = (K + alpha I)^-1 on the outer
  *   training rows and G~ = G - G11'G/(1'G1) (the free intercept), the residuals of a left-out block R are exactly
- *   e_R = (G~_RR)^-1 (G~ y)_R, so that the prediction is -(G~_RR)^-1 G~_RT y_T: one Cholesky inverse and a solve a block
- *   instead of a decomposition a block. (Block form of the leave-one-out identity; Golub, Heath and Wahba 1979.) */
+ *   e_R = (G~_RR)^-1 (G~ y)_R: one Cholesky inverse and a solve a block instead of a decomposition a block. (Block form of the leave-one-out identity; Golub, Heath and Wahba 1979.) */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +29,7 @@ int inner_set_new(inner_set **out, const fold_features *f, const nested_problem 
     s->smallest_alpha = INFINITY;
     for (size_t a = 0; a < q->n_alphas; a++) s->smallest_alpha = fmin(s->smallest_alpha, q->alphas[a]);
     s->count = q->inner ? q->inner->count : 0;
+    s->rows = f->n;
     if (!(s->fold = mem_new(s->count + 1, sizeof *s->fold, e))) goto failed;
     for (size_t k = 0; k < s->count; k++) {
         inner_rows *r = &s->fold[k];
@@ -143,11 +143,10 @@ HOT static void subtract_row(double *row, const double *sums, double times, size
     for (size_t j = 0; j < n; j++) row[j] -= times * sums[j];
 }
 
-/* g [n×n] = G~ of the kernel k (already weighted, centred or not: the intercept is free). */
-static int inverse_free_intercept(double *g, const double *k, size_t n, double alpha, double *sums, err *e)
+int inverse_free_intercept(double *g, const double *kernel, size_t n, double alpha, double *sums, err *e)
 {
     double total = 0;
-    memcpy(g, k, n * n * sizeof *g);
+    memcpy(g, kernel, n * n * sizeof *g);
     for (size_t i = 0; i < n; i++) g[i * n + i] += alpha;
     if (inverse_positive(n, g, e)) return -1;
     memset(sums, 0, n * sizeof *sums);
@@ -160,12 +159,10 @@ static int inverse_free_intercept(double *g, const double *k, size_t n, double a
 void left_out_free(left_out *l, size_t count)
 {
     if (!l) return;
-    for (size_t k = 0; k < count; k++) {
-        if (l->rest) free(l->rest[k]);
-        if (l->root) free(l->root[k]);
-    }
-    free(l->rest);
-    free(l->root);
+    for (size_t k = 0; l->own && k < count; k++) free(l->own[k]);
+    free(l->own);
+    free(l->v);
+    free(l->g1);
     free(l);
 }
 
@@ -174,15 +171,12 @@ int left_out_new(left_out **out, const inner_set *s, err *e)
     left_out *l = mem_new(1, sizeof *l, e);
     *out = NULL;
     if (!l) return -1;
-    l->rest = mem_new(s->count + 1, sizeof *l->rest, e);
-    l->root = mem_new(s->count + 1, sizeof *l->root, e);
-    for (size_t k = 0; k < s->count && l->rest && l->root; k++) {
-        const inner_rows *r = &s->fold[k];
-        l->rest[k] = mem_new(r->left * r->n, sizeof **l->rest, e);
-        l->root[k] = mem_new(r->left * r->left, sizeof **l->root, e);
-        if (!l->rest[k] || !l->root[k]) goto failed;
-    }
-    if (!l->rest || !l->root) goto failed;
+    l->v = mem_new(s->rows * s->rows, sizeof *l->v, e);
+    l->g1 = mem_new(s->rows, sizeof *l->g1, e);
+    l->own = mem_new(s->count + 1, sizeof *l->own, e);
+    if (!l->v || !l->g1 || !l->own) goto failed;
+    for (size_t k = 0; k < s->count; k++)
+        if (!(l->own[k] = mem_new(s->fold[k].left * s->fold[k].left, sizeof **l->own, e))) goto failed;
     *out = l;
     return 0;
 failed:
@@ -190,21 +184,43 @@ failed:
     return -1;
 }
 
-static int leave_out(double *rest, double *root, const double *g, size_t n, const inner_rows *r, err *e)
+/* Cholesky factor of G~_RR: rows of v are 0 up to their diagonal. */
+static int leave_out(double *own, const left_out *l, size_t n, const inner_rows *r, double *space, err *e)
 {
-    for (size_t i = 0; i < r->left; i++) {
-        const double *row = g + r->out[i] * n;
-        for (size_t j = 0; j < r->left; j++) root[i * r->left + j] = row[r->out[j]];
-        for (size_t j = 0; j < r->n; j++) rest[i * r->n + j] = -row[r->train[j]];
-    }
-    return cholesky(r->left, root, e);
+    size_t first = r->left ? r->out[0] : 0, width = n - first;
+    for (size_t i = 0; i < r->left; i++) memcpy(space + i * width, l->v + r->out[i] * n + first, width * sizeof *space);
+    gram_upper(r->left, width, space, width, own);
+    for (size_t i = 0; i < r->left; i++)
+        for (size_t j = i; j < r->left; j++) own[i * r->left + j] -= l->g1[r->out[i]] * l->g1[r->out[j]] / l->total;
+    return cholesky(r->left, own, e);
 }
 
-int left_out_set(left_out *l, const double *kernel, size_t n, double alpha, const inner_set *s, double *space, err *e)
+int left_out_set(left_out *l, const double *kernel, double alpha, const inner_set *s, double *space, err *e)
 {
-    int status = inverse_free_intercept(space, kernel, n, alpha, space + n * n, e);
-    for (size_t k = 0; k < s->count && !status; k++) status = leave_out(l->rest[k], l->root[k], space, n, &s->fold[k], e);
+    size_t n = s->rows;
+    memcpy(l->v, kernel, n * n * sizeof *l->v);
+    for (size_t i = 0; i < n; i++) {
+        l->v[i * n + i] += alpha;
+        l->g1[i] = 1;
+    }
+    int status = inverse_root(n, l->v, e);
+    if (!status) {
+        triangle_product(true, n, l->v, 1, l->g1);
+        triangle_product(false, n, l->v, 1, l->g1);
+        l->total = 0;
+        for (size_t i = 0; i < n; i++) l->total += l->g1[i];
+    }
+    for (size_t k = 0; k < s->count && !status; k++) status = leave_out(l->own[k], l, n, &s->fold[k], space, e);
     return status ? err_while(e, "inverting the kernel at alpha %g", alpha) : 0;
+}
+
+void left_out_apply(const left_out *l, size_t n, size_t m, double *y)
+{
+    double sum[PANEL] = { 0 };
+    triangle_product(true, n, l->v, m, y);
+    triangle_product(false, n, l->v, m, y);
+    for (size_t i = 0; i < n; i++) add_row(sum, y + i * m, m);
+    for (size_t i = 0; i < n; i++) subtract_row(y + i * m, sum, l->g1[i] / l->total, m); /* what the intercept takes */
 }
 
 static int invert(inner_operators *o, const fold_features *f, const inner_set *s, const nested_problem *q, const double *gamma, err *e)
@@ -215,9 +231,8 @@ static int invert(inner_operators *o, const fold_features *f, const inner_set *s
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
     for (size_t a = 0; a < q->n_alphas; a++) {
         err own = { 0 };
-        double *space = mem_new(f->n * f->n + f->n, sizeof *space, &own);
-        int bad = !space || left_out_new(&o->inverse[a], s, &own) ||
-                  left_out_set(o->inverse[a], kernel, f->n, q->alphas[a], s, space, &own);
+        double *space = mem_new(f->n * f->n, sizeof *space, &own);
+        int bad = !space || left_out_new(&o->inverse[a], s, &own) || left_out_set(o->inverse[a], kernel, q->alphas[a], s, space, &own);
         free(space);
         if (!bad) continue;
 #pragma omp critical(broca_operator)

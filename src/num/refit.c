@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 32 * BLOCK };
+enum { CHUNK = RESPONSES_AT_ONCE, TILE = 16 /* of the kernels of products */ };
 
 struct refit {
     size_t n, t, n_parts, g;
@@ -23,11 +23,13 @@ struct refit {
     double *cross;            /* [n_parts][t×n] centred cross kernels */
 };
 
-/* Responses gathered by alpha. */
+/* Responses gathered by alpha: a panel a group of one alpha. */
 typedef struct {
-    size_t n;
+    size_t n, groups;
     size_t *at;               /* [n] numbers of the responses, by alpha and number */
-    double *y, *mean, *sd;    /* [n][rows] about the mean, [n], [n] */
+    size_t *begin;            /* [groups + 1] among at */
+    double **y;               /* [groups][rows×width] about the mean, width a whole number of tiles */
+    double *all, *mean, *sd;  /* all of them; [n], [n] */
 } chosen;
 
 static void list_free(double **list, size_t n)
@@ -46,8 +48,8 @@ static void refit_free(refit *x, size_t n_alphas)
 
 /* ---- operators ---- */
 
-/* apply [t×n] = cross · (K + alpha I)^-1 from the Cholesky factor. */
-static int operator_by_root(double **apply, const double *root, const double *cross, size_t t, size_t n, err *e)
+/* apply [t×n] = cross · (K + alpha I)^-1 from the Cholesky factor, or from a root of the inverse. */
+static int operator_by_root(double **apply, const double *root, bool is_inverse, const double *cross, size_t t, size_t n, err *e)
 {
     enum { SIDE = 32 };
     double *turned = mem_new(t * n + 1, sizeof *turned, e);
@@ -57,7 +59,10 @@ static int operator_by_root(double **apply, const double *root, const double *cr
     }
     for (size_t i = 0; i < t; i++)
         for (size_t j = 0; j < n; j++) turned[j * t + i] = cross[i * n + j];
-    cholesky_solve(n, root, t, turned);
+    if (is_inverse) {
+        triangle_product(true, n, root, t, turned);
+        triangle_product(false, n, root, t, turned);
+    } else cholesky_solve(n, root, t, turned);
     for (size_t j0 = 0; j0 < n; j0 += SIDE)
         for (size_t i = 0; i < t; i++)
             for (size_t j = j0; j < j0 + SIDE && j < n; j++) (*apply)[i * n + j] = turned[j * t + i];
@@ -65,15 +70,16 @@ static int operator_by_root(double **apply, const double *root, const double *cr
     return 0;
 }
 
-/* Factor of one alpha; an operator instead where more responses than test rows chose it. */
+/* Factor of one alpha; an operator instead where more responses than test rows chose it, or where the choice made such. */
 static int root_of(refit *x, const work *w, size_t a, size_t used, const double *kernel, err *e)
 {
     size_t n = x->n;
+    bool is_inverse = refit_can_open(w);
     double *k = x->root[a] = mem_copy(kernel, n * n * sizeof *k, e);
     for (size_t i = 0; k && i < n; i++) k[i * n + i] += w->q->alphas[a];
-    if (!k || cholesky(n, k, e)) return -1;
-    if (x->n_parts > 1 || used <= x->t) return 0;
-    int status = operator_by_root(&x->apply[a], k, x->cross, x->t, n, e);
+    if (!k || (is_inverse ? inverse_root(n, k, e) : cholesky(n, k, e))) return -1;
+    if (!is_inverse && (x->n_parts > 1 || used <= x->t)) return 0;
+    int status = operator_by_root(&x->apply[a], k, is_inverse, x->cross, x->t, n, e);
     free(x->root[a]);
     x->root[a] = NULL;
     return status;
@@ -103,33 +109,44 @@ static int each_alpha(refit *x, const work *w, const size_t *used, const double 
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads_count())
     for (size_t a = 0; a < w->q->n_alphas; a++) {
         err own = { 0 };
-        if (used[a] && (x->root ? root_of(x, w, a, used[a], kernel, &own) : operator_by_factor(x, w, a, &own))) trouble_note(&t, &own);
+        if (used[a] && !x->apply[a] && (x->root ? root_of(x, w, a, used[a], kernel, &own) : operator_by_factor(x, w, a, &own))) trouble_note(&t, &own);
     }
     if (t.failed) *e = t.first;
     return t.failed ? -1 : 0;
 }
 
+static int cross_kernels(refit *x, const work *w, double *kernel, err *e)
+{
+    const fold_features *f = w->f;
+    size_t n = f->n, t = f->t, *all = mem_new(n + t, sizeof *all, e);
+    double *mean = mem_new(n, sizeof *mean, e);
+    x->cross = mem_new(x->n_parts * t * n + 1, sizeof *x->cross, e);
+    int status = all && mean && x->cross ? 0 : -1;
+    for (size_t i = 0; i < n + t && !status; i++) all[i] = i;
+    factor_plan plan = { .gamma = gamma_row(w, x->g), .train = all, .predict = all + n, .n = n, .m = t };
+    for (size_t b = 0; b < x->n_parts && x->n_parts > 1 && !status; b++) centred_kernel(kernel, x->cross + b * t * n, f, &plan, b, mean);
+    if (x->n_parts > 1) plan.m = 0;
+    if (!status) centred_kernel(kernel, x->cross, f, &plan, SIZE_MAX, mean);
+    free(all);
+    free(mean);
+    return status;
+}
+
 static int by_cholesky(refit *x, const work *w, const size_t *used, err *e)
 {
-    int status = -1;
-    const fold_features *f = w->f;
-    size_t n = f->n, t = f->t;
-    size_t *all = mem_new(n + t, sizeof *all, e);
-    double *kernel = mem_new(n * n, sizeof *kernel, e), *mean = mem_new(n, sizeof *mean, e);
-    x->cross = mem_new(x->n_parts * t * n + 1, sizeof *x->cross, e);
+    bool ready = x->apply != NULL; /* while alphas were chosen: is one left over? */
+    for (size_t a = 0; a < w->q->n_alphas && ready; a++) ready = !used[a] || x->apply[a];
+    if (ready) return 0;
+    size_t n = w->f->n;
+    double *kernel = mem_new(n * n, sizeof *kernel, e);
     x->root = mem_new(w->q->n_alphas + 1, sizeof *x->root, e);
-    x->apply = mem_new(w->q->n_alphas + 1, sizeof *x->apply, e);
-    if (!all || !kernel || !mean || !x->cross || !x->root || !x->apply) goto done;
-    for (size_t i = 0; i < n + t; i++) all[i] = i;
-    factor_plan plan = { .gamma = gamma_row(w, x->g), .train = all, .predict = all + n, .n = n, .m = t };
-    for (size_t b = 0; b < x->n_parts && x->n_parts > 1; b++) centred_kernel(kernel, x->cross + b * t * n, f, &plan, b, mean);
-    if (x->n_parts > 1) plan.m = 0;
-    centred_kernel(kernel, x->cross, f, &plan, SIZE_MAX, mean);
-    status = each_alpha(x, w, used, kernel, e);
-done:
-    free(all);
+    if (!x->apply) x->apply = mem_new(w->q->n_alphas + 1, sizeof *x->apply, e);
+    int status = !kernel || !x->root || !x->apply ? -1 : 0;
+    if (!status) {
+        free(x->cross);
+        status = cross_kernels(x, w, kernel, e) || each_alpha(x, w, used, kernel, e) ? -1 : 0;
+    }
     free(kernel);
-    free(mean);
     return status;
 }
 
@@ -150,8 +167,13 @@ static int by_factor(refit *x, const work *w, const size_t *used, err *e)
 
 static int refit_new(refit *x, const work *w, size_t g, const size_t *used, err *e)
 {
+    refit *early = w->early;
     *x = (refit){ .n = w->f->n, .t = w->f->t, .g = g, .n_parts = w->out->share && w->f->n_bands > 1 ? w->f->n_bands : 1,
                   .weights = wants_weights(w->out) };
+    if (early) {
+        x->apply = early->apply;
+        early->apply = NULL;
+    }
     return w->inner->by_inverse && !x->weights ? by_cholesky(x, w, used, e) : by_factor(x, w, used, e);
 }
 
@@ -306,25 +328,78 @@ static int fit_blocks(const work *w, const refit *x, err *e)
 
 /* ---- by alpha, responses of a chunk together ---- */
 
-static int chosen_gather(chosen *c, const work *w, size_t g, size_t first, err *e)
+static size_t panel_width(size_t n)
 {
-    trouble t = { 0 };
-    size_t last = first + CHUNK < w->q->v ? first + CHUNK : w->q->v, rows = w->f->n + w->f->t, n = 0;
-    size_t *place = mem_new(CHUNK, sizeof *place, e);
-    int status = -1;
-    *c = (chosen){ 0 };
+    return (n + TILE - 1) / TILE * TILE;
+}
+
+/* Lists the responses [first, last) of candidate g by alpha, in groups of at most PANEL; place[j - first] of each. */
+static int chosen_list(chosen *c, size_t *place, const work *w, size_t g, size_t first, size_t last, err *e)
+{
+    size_t n = 0, rows = w->f->n + w->f->t, cells = 0;
     for (size_t j = first; j < last; j++) c->n += w->c.gamma[j] == (int32_t)g;
     c->at = mem_new(c->n + 1, sizeof *c->at, e);
-    c->y = mem_new(c->n * rows + 1, sizeof *c->y, e);
+    c->begin = mem_new(c->n + 1, sizeof *c->begin, e);
+    c->y = mem_new(c->n + 1, sizeof *c->y, e);
     c->mean = mem_new(c->n + 1, sizeof *c->mean, e);
     c->sd = mem_new(c->n + 1, sizeof *c->sd, e);
-    if (!place || !c->at || !c->y || !c->mean || !c->sd) goto done;
+    if (!c->at || !c->begin || !c->y || !c->mean || !c->sd) return -1;
     for (size_t a = 0; a < w->q->n_alphas; a++)
-        for (size_t j = first; j < last; j++)
-            if (w->c.gamma[j] == (int32_t)g && w->c.alpha[j] == a) {
-                place[j - first] = n;
-                c->at[n++] = j;
-            }
+        for (size_t j = first, of_alpha = 0; j < last; j++) {
+            if (w->c.gamma[j] != (int32_t)g || w->c.alpha[j] != a) continue;
+            if (of_alpha++ % PANEL == 0) c->begin[c->groups++] = n;
+            place[j - first] = n;
+            c->at[n++] = j;
+        }
+    c->begin[c->groups] = n;
+    for (size_t k = 0; k < c->groups; k++) cells += rows * panel_width(c->begin[k + 1] - c->begin[k]);
+    if (!(c->all = mem_new(cells + 1, sizeof *c->all, e))) return -1;
+    for (size_t k = 0, at = 0; k < c->groups; k++) {
+        c->y[k] = c->all + at;
+        at += rows * panel_width(c->begin[k + 1] - c->begin[k]);
+    }
+    return 0;
+}
+
+static size_t group_of(const chosen *c, size_t place)
+{
+    size_t low = 0, high = c->groups; /* begin[low] <= place < begin[high] */
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (c->begin[middle] <= place) low = middle;
+        else high = middle;
+    }
+    return low;
+}
+
+/* Copies the chosen columns of a block to their panels, row by row. */
+static void chosen_take(chosen *c, const work *w, size_t g, const block *b, const size_t *place)
+{
+    double *to[BLOCK];
+    size_t from[BLOCK], apart[BLOCK], n = 0;
+    for (size_t j = 0; j < b->width; j++) {
+        if (w->c.gamma[b->first + j] != (int32_t)g) continue;
+        size_t at = place[j], k = group_of(c, at);
+        c->mean[at] = b->mean[j];
+        c->sd[at] = b->sd[j];
+        to[n] = c->y[k] + at - c->begin[k];
+        apart[n] = panel_width(c->begin[k + 1] - c->begin[k]);
+        from[n++] = j;
+    }
+    for (size_t i = 0; i < w->f->n + w->f->t; i++)
+        for (size_t k = 0; k < n; k++) to[k][i * apart[k]] = b->y[i * BLOCK + from[k]];
+}
+
+/* Responses [first, last) of candidate g; first and last at edges of blocks. */
+static int chosen_gather(chosen *c, const work *w, size_t g, size_t first, size_t last, err *e)
+{
+    trouble t = { 0 };
+    size_t *place = mem_new(last - first + 1, sizeof *place, e);
+    *c = (chosen){ 0 };
+    if (!place || chosen_list(c, place, w, g, first, last, e)) {
+        free(place);
+        return -1;
+    }
 #pragma omp parallel num_threads(threads_count())
     {
         err own = { 0 };
@@ -333,48 +408,35 @@ static int chosen_gather(chosen *c, const work *w, size_t g, size_t first, err *
 #pragma omp for schedule(dynamic, 1)
         for (size_t k = first / BLOCK; k < (last + BLOCK - 1) / BLOCK; k++) {
             if (bad || !block_uses(w, k, g) || (bad = block_load(&b, w, k, &own))) continue;
-            for (size_t j = 0; j < b.width; j++) {
-                if (w->c.gamma[b.first + j] != (int32_t)g) continue;
-                size_t to = place[b.first + j - first];
-                for (size_t i = 0; i < rows; i++) c->y[to * rows + i] = b.y[i * BLOCK + j];
-                c->mean[to] = b.mean[j];
-                c->sd[to] = b.sd[j];
-            }
+            chosen_take(c, w, g, &b, place + (k * BLOCK - first));
         }
         if (bad) trouble_note(&t, &own);
         block_free(&b);
     }
-    if (t.failed) *e = t.first;
-    status = t.failed ? -1 : 0;
-done:
     free(place);
-    return status;
+    if (t.failed) *e = t.first;
+    return t.failed ? -1 : 0;
 }
 
 static void chosen_free(chosen *c)
 {
-    free(c->at);
-    free(c->y);
-    free(c->mean);
-    free(c->sd);
+    void *owned[] = { c->at, c->begin, c->y, c->all, c->mean, c->sd };
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 }
 
-/* Responses [first, last) of one alpha, at most PANEL; y [n×PANEL], parts [n_parts][t×PANEL], line are space. */
-static void group_fit(const work *w, const refit *x, const chosen *c, size_t first, size_t last, double *y, double *parts, double *line)
+/* Group k, whose y is overwritten; parts [n_parts][t×PANEL] and line [3t] are space. */
+static void group_fit(const work *w, const refit *x, const chosen *c, size_t k, double *parts, double *line)
 {
-    enum { TILE = 16 };
-    size_t n = x->n, t = x->t, rows = n + t, width = (last - first + TILE - 1) / TILE * TILE, a = w->c.alpha[c->at[first]];
-    memset(y, 0, n * PANEL * sizeof *y);
-    for (size_t j = first; j < last; j++)
-        for (size_t i = 0; i < n; i++) y[i * width + j - first] = c->y[j * rows + i];
+    size_t n = x->n, t = x->t, first = c->begin[k], last = c->begin[k + 1], width = panel_width(last - first), a = w->c.alpha[c->at[first]];
+    double *y = c->y[k], *test = line + 2 * t;
     if (x->root && x->root[a]) cholesky_solve(n, x->root[a], width, y);
     for (size_t b = 0; b < x->n_parts; b++) {
         const double *apply = x->root && x->root[a] ? x->cross + b * t * n : x->apply[a];
         gemm_f8(false, false, t, width, n, 1, apply, n, y, width, 0, parts + b * t * PANEL, PANEL);
     }
     for (size_t j = first; j < last; j++) {
-        fitted one = { .y = c->y + j * rows + n, .mean = c->mean[j], .sd = c->sd[j], .parts = parts + j - first, .stride = PANEL,
-                       .next = t * PANEL };
+        for (size_t i = 0; i < t; i++) test[i] = y[(n + i) * width + j - first];
+        fitted one = { .y = test, .mean = c->mean[j], .sd = c->sd[j], .parts = parts + j - first, .stride = PANEL, .next = t * PANEL };
         put_response(w, x, &one, c->at[j], line);
     }
 }
@@ -382,26 +444,18 @@ static void group_fit(const work *w, const refit *x, const chosen *c, size_t fir
 static int fit_groups(const work *w, const refit *x, const chosen *c, err *e)
 {
     trouble t = { 0 };
-    size_t groups = 0, *begin = mem_new(c->n + 1, sizeof *begin, e);
-    if (!begin) return -1;
-    for (size_t i = 0; i < c->n; i++)
-        if (!groups || w->c.alpha[c->at[i]] != w->c.alpha[c->at[begin[groups - 1]]] || i - begin[groups - 1] == PANEL) begin[groups++] = i;
-    begin[groups] = c->n;
 #pragma omp parallel num_threads(threads_count())
     {
         err own = { 0 };
-        double *y = mem_new(x->n * PANEL, sizeof *y, &own), *parts = mem_new(x->n_parts * x->t * PANEL + 1, sizeof *parts, &own);
-        double *line = mem_new(2 * x->t + 1, sizeof *line, &own);
-        bool bad = !y || !parts || !line;
+        double *parts = mem_new(x->n_parts * x->t * PANEL + 1, sizeof *parts, &own), *line = mem_new(3 * x->t + 1, sizeof *line, &own);
+        bool bad = !parts || !line;
 #pragma omp for schedule(dynamic, 1)
-        for (size_t k = 0; k < groups; k++)
-            if (!bad) group_fit(w, x, c, begin[k], begin[k + 1], y, parts, line);
+        for (size_t k = 0; k < c->groups; k++)
+            if (!bad) group_fit(w, x, c, k, parts, line);
         if (bad) trouble_note(&t, &own);
-        free(y);
         free(parts);
         free(line);
     }
-    free(begin);
     if (t.failed) *e = t.first;
     return t.failed ? -1 : 0;
 }
@@ -426,6 +480,29 @@ refit *refit_open(const work *w, factor *whole, err *e)
     if (x->apply) return x;
     refit_close(x, 0);
     return NULL;
+}
+
+bool refit_can_open(const work *w)
+{
+    return w->q->v >= SCREEN_FROM && w->n_candidates == 1 && !wants_weights(w->out) && !(w->out->share && w->f->n_bands > 1) && w->f->t;
+}
+
+refit *refit_open_inverse(const work *w, err *e)
+{
+    size_t n = w->f->n;
+    refit *x = mem_new(1, sizeof *x, e);
+    double *kernel = mem_new(n * n, sizeof *kernel, e);
+    if (x) *x = (refit){ .n = n, .t = w->f->t, .n_parts = 1, .apply = mem_new(w->q->n_alphas + 1, sizeof *x->apply, e) };
+    int status = !x || !kernel || !x->apply || cross_kernels(x, w, kernel, e) ? -1 : 0;
+    free(kernel);
+    if (!status) return x;
+    refit_close(x, w->q->n_alphas);
+    return NULL;
+}
+
+int refit_operator(refit *x, size_t alpha, const double *root, err *e)
+{
+    return x->apply[alpha] ? 0 : operator_by_root(&x->apply[alpha], root, true, x->cross, x->t, x->n, e);
 }
 
 void refit_close(refit *x, size_t n_alphas)
@@ -461,8 +538,7 @@ void refit_space_free(refit_space *s)
 /* Columns of the blocks that one alpha fits, at most PANEL. */
 static void fit_panel(const refit *x, refit_space *s, const work *w, const block *b, const uint16_t *column, size_t n, const double *apply)
 {
-    enum { TILE = 16 };
-    size_t width = (n + TILE - 1) / TILE * TILE;
+    size_t width = panel_width(n);
     for (size_t i = 0; i < x->n; i++) {
         for (size_t j = 0; j < n; j++) s->y[i * width + j] = b[column[j] / BLOCK].y[i * BLOCK + column[j] % BLOCK];
         for (size_t j = n; j < width; j++) s->y[i * width + j] = 0;
@@ -496,11 +572,25 @@ int refit_blocks(refit *x, refit_space *s, const work *w, const block *b, size_t
     return 0;
 }
 
+/* The end of the blocks from `first` on that hold at most CHUNK responses of candidate g, one block at least. */
+static size_t chunk_end(const work *w, size_t g, size_t first)
+{
+    size_t last = first, count = 0;
+    while (last < w->q->v) {
+        size_t end = last + BLOCK < w->q->v ? last + BLOCK : w->q->v;
+        for (size_t j = last; j < end; j++) count += w->c.gamma[j] == (int32_t)g;
+        if (count > CHUNK && last > first) break;
+        last = end;
+    }
+    return last;
+}
+
 static int fit_by_alpha(const work *w, const refit *x, err *e)
 {
-    for (size_t first = 0; first < w->q->v; first += CHUNK) {
+    for (size_t first = 0, last; first < w->q->v; first = last) {
         chosen c;
-        int bad = chosen_gather(&c, w, x->g, first, e) || (c.n && fit_groups(w, x, &c, e));
+        last = chunk_end(w, x->g, first);
+        int bad = chosen_gather(&c, w, x->g, first, last, e) || (c.n && fit_groups(w, x, &c, e));
         chosen_free(&c);
         if (bad) return -1;
     }

@@ -16,12 +16,13 @@ HOT static void column_sums(double *sum, const double *a, size_t n, size_t k, si
 
 void column_means(double *mean, const double *a, size_t n, size_t k)
 {
-    double sum[PANEL];
+    enum { MANY = 1 << 20 };
     for (size_t j = 0; j < k; j++) mean[j] = 0;
-    for (int pass = 0; pass < 2; pass++) /* the second takes away what rounding of a large mean left */
-        for (size_t first = 0; first < k; first += PANEL) {
+#pragma omp parallel for num_threads(threads_count()) if (n * k > MANY)
+    for (size_t first = 0; first < k; first += PANEL)
+        for (int pass = 0; pass < 2; pass++) { /* the second takes away what rounding of a large mean left */
             size_t width = k - first < PANEL ? k - first : PANEL;
-            memset(sum, 0, sizeof sum);
+            double sum[PANEL] = { 0 };
             column_sums(sum, a + first, n, k, width, mean + first);
             for (size_t j = 0; j < width; j++) mean[first + j] += sum[j] / (double)n;
         }

@@ -76,7 +76,7 @@ typedef struct {
     size_t *out, *place;     /* [left] rows not trained on; [m] where among them the validation rows are */
 } inner_rows;
 typedef struct {
-    size_t count;
+    size_t count, rows;      /* inner folds; training rows of the outer fold */
     inner_rows *fold;
     double smallest_alpha;
     bool whole;              /* the decomposition of all training rows is wanted, too */
@@ -85,12 +85,18 @@ typedef struct {
 int inner_set_new(inner_set **out, const fold_features *f, const nested_problem *q, err *e);
 void inner_set_free(inner_set *s);
 
-/* One alpha by its inverse. Inner fold k predicts the rows R that it leaves out from its training rows T by -(G~_RR)^-1 (G~_RT y):
- * rest [left×n] = -G~_RT, root [left×left] the Cholesky factor of G~_RR; y on the outer fold's centre. */
-typedef struct { double **rest, **root; } left_out;
+/* G~ [n×n] of a kernel and one alpha, whose inverse serves every inner fold; sums [n] is space. */
+int inverse_free_intercept(double *g, const double *kernel, size_t n, double alpha, double *sums, err *e);
+/* One alpha by a root of its inverse. Inner fold k leaves out rows R, whose residuals are (G~_RR)^-1 (G~ y)_R: G = v v' [n×n],
+ * row sums g1 [n] of G, their total, own [left×left] the Cholesky factor of G~_RR; y on the outer fold's centre. */
+typedef struct {
+    double *v, *g1, total, **own;
+} left_out;
 int left_out_new(left_out **out, const inner_set *s, err *e);
-/* space [n×n + n] is overwritten. */
-int left_out_set(left_out *l, const double *kernel, size_t n, double alpha, const inner_set *s, double *space, err *e);
+/* space [n×n] is overwritten. */
+int left_out_set(left_out *l, const double *kernel, double alpha, const inner_set *s, double *space, err *e);
+/* y [n×m], m at most PANEL, becomes G~ y. */
+void left_out_apply(const left_out *l, size_t n, size_t m, double *y);
 void left_out_free(left_out *l, size_t count);
 
 typedef struct {
@@ -161,10 +167,10 @@ typedef struct {
     packed **fast;  /* [K] bf16 where that is at hand, else fp32 */
     double strain;  /* trace of the kernel over alpha, if it was inverted in fp32: what fp32 rounding grows with; else 0 */
 } quick;
-/* What making one needs, a thread's; l and f8 where fp64 has to. */
-typedef struct { float *g, *rest, *own, *operator; double *sums, *f8; left_out *l; } quick_space;
+/* What making one needs, a thread's; those of fp64 where it has to. */
+typedef struct { float *g, *rest, *own, *operator; double *sums, *g_f8, *rest_f8, *own_f8; } quick_space;
 int quick_space_new(quick_space *space, const inner_set *s, size_t n, err *e);
-void quick_space_free(quick_space *space, const inner_set *s);
+void quick_space_free(quick_space *space);
 int quick_new(quick *q, quick_space *space, const inner_set *s, const double *kernel, size_t n, double alpha, packed_kind kind, err *e);
 void quick_free(quick *q, const inner_set *s);
 

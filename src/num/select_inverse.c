@@ -96,13 +96,11 @@ static int make_operators(search *x, err *e)
     size_t first = gamma_number(x, x->begin), gammas = gamma_number(x, x->begin + x->count - 1) - first + 1;
     double **kernel = mem_new(gammas, sizeof *kernel, e);
     if (!kernel) return -1;
+    for (size_t g = 0; g < gammas && !t.failed; g++) /* side by side within */
+        if (whole_kernel(&kernel[g], x->w->f, gamma_row(x->w, first + g), e)) t.failed = 1;
+    if (t.failed) t.first = *e;
 #pragma omp parallel num_threads(threads_count())
     {
-#pragma omp for schedule(dynamic, 1)
-        for (size_t g = 0; g < gammas; g++) {
-            err own = { 0 };
-            if (whole_kernel(&kernel[g], x->w->f, gamma_row(x->w, first + g), &own)) trouble_note(&t, &own);
-        }
         err bad = { 0 };
         quick_space space;
         if (quick_space_new(&space, x->w->inner, x->n, &bad)) trouble_note(&t, &bad);
@@ -113,7 +111,7 @@ static int make_operators(search *x, err *e)
             if (in_trouble(&t) || interrupted()) continue;
             if (quick_new(&x->operators[c], &space, x->w->inner, k, x->n, alpha_of(x, x->begin + c), x->kind, &own)) trouble_note(&t, &own);
         }
-        quick_space_free(&space, x->w->inner);
+        quick_space_free(&space);
     }
     for (size_t g = 0; g < gammas; g++) free(kernel[g]);
     free(kernel);
@@ -439,14 +437,15 @@ static int round_load(round_of *r, const search *x, err *e)
 typedef struct {
     exact_space *columns;
     left_out *l;
-    double *g; /* [n×n + n] */
+    double *g; /* [n×n] */
 } inverse_space;
 
 /* Pairs [first, last) of one candidate. */
 static int exact_candidate(round_of *r, search *x, const double *kernel, size_t first, size_t last, inverse_space *space, err *e)
 {
     const inner_set *in = x->w->inner;
-    if (left_out_set(space->l, kernel, x->n, alpha_of(x, r->pair[first].candidate), in, space->g, e)) return -1;
+    if (left_out_set(space->l, kernel, alpha_of(x, r->pair[first].candidate), in, space->g, e)) return -1;
+    if (x->w->early && refit_operator(x->w->early, r->pair[first].candidate % x->w->q->n_alphas, space->l->v, e)) return -1;
     for (size_t from = first; from < last; from += PANEL) {
         size_t width = last - from < PANEL ? last - from : PANEL;
         const double *y[PANEL];
@@ -477,7 +476,7 @@ static int exact_gamma(round_of *r, search *x, size_t first, size_t last, err *e
 #pragma omp parallel num_threads(threads_count())
     {
         err own = { 0 };
-        inverse_space space = { .columns = exact_space_new(x->w->inner, &own), .g = mem_new(x->n * x->n + x->n, sizeof(double), &own) };
+        inverse_space space = { .columns = exact_space_new(x->w->inner, &own), .g = mem_new(x->n * x->n, sizeof(double), &own) };
         int bad = !space.columns || !space.g || left_out_new(&space.l, x->w->inner, &own);
 #pragma omp for schedule(dynamic, 1)
         for (size_t k = 0; k < n; k++)
@@ -569,12 +568,12 @@ static void choose_alone(search *x, size_t j)
 
 static int decide(search *x, err *e)
 {
-    enum { ROUND = 8192 };
     size_t j = 0, v = x->w->q->v;
+    if (refit_can_open(x->w) && !x->w->early && !(x->w->early = refit_open_inverse(x->w, e))) return -1;
     while (j < v) {
-        round_of r = { .at = mem_new(ROUND, sizeof *r.at, e) };
+        round_of r = { .at = mem_new(MOST_CONTENDERS, sizeof *r.at, e) };
         if (!r.at) return -1;
-        for (; j < v && r.n < ROUND; j++) {
+        for (; j < v && r.n < MOST_CONTENDERS; j++) {
             contenders_prune(x, j);
             x->w->c.gamma[j] = -1;
             if (x->list[j].n == 1 && !isnan(x->list[j].at->score)) choose_alone(x, j);

@@ -2,7 +2,7 @@
 /* bench/ridge ROW FOLDER [THREADS]: rows A, Ar, B, C of the encoding engine on synthetic data (features with a decaying
  * spectrum, one response in five pure noise). Without data in FOLDER it makes them (X.f4, Y.f4, shape.txt, gammas.f8); then it fits
  * every outer fold and writes r.f8 and alpha.f8, for the peers to compare with. Prints seconds and peak memory. With
- * BENCH_EXHAUSTIVE=1 every alpha is scored in fp64; BENCH_ONE=1: one outer fold and four gammas only. `ridge peak FOLDER THREADS` prints the best GFLOP/s of sgemm, `ridge agree
+ * BENCH_EXHAUSTIVE=1 every alpha is scored in fp64. `ridge peak FOLDER THREADS` prints the best GFLOP/s of sgemm, `ridge agree
  * FOLDER PEER` how far a peer's answers are from ours. */
 #include <math.h>
 #include <stdio.h>
@@ -212,7 +212,7 @@ int main(int argc, char **argv)
     double *wide = malloc(s->n * s->p * sizeof *wide), *alphas = calloc(s->n_alphas, sizeof *alphas);
     for (size_t i = 0; i < s->n * s->p; i++) wide[i] = (double)x[i];
     for (size_t a = 0; a < s->n_alphas; a++) alphas[a] = pow(10, s->low + (s->high - s->low) * (double)a / (double)(s->n_alphas - 1));
-    size_t outer = s->bands > 1 || getenv("BENCH_ONE") ? 1 : s->outer, screened = 0, rescored = 0, pairs = 0;
+    size_t outer = s->bands > 1 ? 1 : s->outer, screened = 0, rescored = 0, pairs = 0;
     double *alpha = calloc(outer * s->v, sizeof *alpha), *r = calloc(outer * s->v, sizeof *r), *gamma = calloc(s->v, sizeof *gamma);
     fit_score *score = calloc(s->v, sizeof *score);
     int32_t *candidate = calloc(s->v, sizeof *candidate);
@@ -229,7 +229,7 @@ int main(int argc, char **argv)
         nested_problem q = { .x = wide, .n = s->n, .p = s->p, .source = columns, .context = &m, .v = s->v, .train = train, .test = test,
                              .inner = &inner, .alphas = alphas, .n_alphas = s->n_alphas, .select = s->select, .standardise = true,
                              .exhaustive = getenv("BENCH_EXHAUSTIVE") != NULL, .bands = bands, .n_bands = s->bands, .gammas = gammas,
-                             .n_gammas = getenv("BENCH_ONE") && s->gammas > 4 ? 4 : s->gammas };
+                             .n_gammas = s->gammas };
         nested_result out = { .score = score, .alpha = alpha + f * s->v, .gamma = candidate };
         if (nested_ridge(&q, NULL, &out, &e)) {
             fprintf(stderr, "%s\n", err_text(&e));

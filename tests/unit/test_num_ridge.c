@@ -126,6 +126,40 @@ static double *orthogonal(size_t n, uint32_t which)
     return q;
 }
 
+/* Sizes on both sides of every halving; a planted inverse. */
+static void an_inverse_and_its_root_undo_the_matrix(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = { 1, 2, 31, 32, 33, 97, 150 };
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        size_t n = sizes[s];
+        double *q = normal(n * n, 5), *a = times(q, turned(q, n, n), n, n, n), *identity = numbers(n * n), *full = numbers(n * n);
+        float *inverse_f4 = take(n * n, sizeof(float));
+        for (size_t i = 0; i < n; i++) {
+            a[i * n + i] += 2.385 * (double)n;
+            identity[i * n + i] = 1;
+        }
+        for (size_t i = 0; i < n * n; i++) inverse_f4[i] = (float)a[i];
+        double *inverse = copy_of(a, n * n), *v = copy_of(a, n * n), *product = copy_of(a, n * n), *square = numbers(n * n);
+        err e = { 0 };
+        ok(inverse_positive(n, inverse, &e), &e);
+        ok(inverse_positive_f4(n, inverse_f4, &e), &e);
+        ok(inverse_root(n, v, &e), &e);
+        all_near(times(inverse, a, n, n, n), identity, n * n, 1e-12);
+        for (size_t i = 0; i < n * n; i++) full[i] = (double)inverse_f4[i];
+        all_near(times(full, a, n, n, n), identity, n * n, 1e-5);
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < i; j++) assert_true(v[i * n + j] == 0);
+        all_near(times(v, turned(v, n, n), n, n, n), inverse, n * n, 1e-13);
+        triangle_product(true, n, v, n, product);
+        triangle_product(false, n, v, n, product);
+        all_near(product, identity, n * n, 1e-12);
+        gram_upper(n, n, v, n, square);
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = i; j < n; j++) assert_near(square[i * n + j], inverse[i * n + j], 1e-13);
+    }
+}
+
 static void planted_eigenvalues_come_back_ascending_with_vectors_in_rows(void **state)
 {
     (void)state;
@@ -1683,6 +1717,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(products_equal_the_naive_ones_inside_larger_matrices),
+        TEST(an_inverse_and_its_root_undo_the_matrix),
         TEST(planted_eigenvalues_come_back_ascending_with_vectors_in_rows),
         TEST(a_thin_svd_gives_the_matrix_back),
         TEST(schemes_are_read_and_written_alike),
