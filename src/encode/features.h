@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How feature sets are made (private to the room): features.c (files of activations), built_in.c (features that need no model). */
+/* How feature sets are made (private to the room): features.c reads files of activations, built_in.c features that need no model;
+ * both make sets with feature_sets.c. */
 #ifndef BROCA_ENCODE_FEATURES_H
 #define BROCA_ENCODE_FEATURES_H
 
