@@ -108,6 +108,10 @@ static inline int foreign_fork(const char *path, int *status, err *e)
     *status = WIFEXITED(how) ? WEXITSTATUS(how) : 1;
     if (!WIFSIGNALED(how)) return 1;
     int number = WTERMSIG(how);
+    if (number == SIGPIPE) { /* who read the output has gone, as head does: this process ends as the child did */
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
     if (number == SIGTERM || number == SIGINT) err_set(e, ERR_INTERRUPTED, "%s: interrupted", path);
     else if (number == SIGKILL) err_set(e, ERR_ENVIRONMENT, "%s: its reader was killed (out of memory?)", path);
     else {

@@ -196,6 +196,9 @@ damaged_files_never_crash_the_stages() (
     head -c $((size / 2)) tokens.h5 >damaged.h5
     runs 2 "$broca" inspect damaged.h5 && echo "$readable readable, $refused refused" && [ $refused -ge 3 ]
 )
+a_reader_that_goes_is_no_damage() {
+    for n in 1 2 3 4 5; do "$broca" inspect tokens.h5 2>err | exec true; [ ! -s err ] || { cat err; return 1; }; done
+}
 exported_columns_are_the_table_that_was_imported() {
     runs 0 "$broca" export stimuli.h5 --to tsv --out all/ || return 1
     printf 'id\tgroup\tnote\ttext\na1\tx\ta\\ttab\tthe dog runs\na2\tx\t\tun été\na3\ty\tback\\\\slash\tonce upon a time\n' >want.tsv
@@ -386,7 +389,7 @@ esac
 check make_files inspect_tells_kind_config_inputs_shapes the_command_that_inspect_prints_repeats_the_file \
     without_a_sidecar_the_command_comes_from_config a_sidecar_of_another_product_is_not_believed inspect_speaks_json \
     what_is_no_hdf5_gets_one_clear_error damaged_files_never_crash_the_stages \
-    exported_columns_are_the_table_that_was_imported an_exported_matrix_can_be_imported_again npy_has_the_header_of_its_format \
+    a_reader_that_goes_is_no_damage exported_columns_are_the_table_that_was_imported an_exported_matrix_can_be_imported_again npy_has_the_header_of_its_format \
     npy_of_texts_is_unicode a_missing_dataset_suggests_the_nearest
 if [ -x "$bin/broca-extract" ]; then check the_largest_values_of_a_tap_are_those_of_its_table
 else skip the_largest_values_of_a_tap_are_those_of_its_table 'broca extract is not built'; fi
