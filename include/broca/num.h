@@ -42,14 +42,14 @@ int svd_thin(size_t m, size_t n, double *a, double *u, double *s, double *vt, er
 
 /* ---- products with an operand that is packed once (num/packed.c): oneDNN where it is built in, else OpenBLAS ---- */
 
-typedef enum { PACKED_F4, PACKED_BF16 } packed_kind;
+typedef enum { PACKED_F4, PACKED_BF16, PACKED_I8 } packed_kind;
 typedef struct packed packed;
 const char *packed_name(void);     /* "; oneDNN 2.6.3" or "" */
-bool packed_has(packed_kind kind); /* BF16: built with oneDNN, on a processor that multiplies bf16 */
+bool packed_has(packed_kind kind); /* BF16, I8: built with oneDNN, on a processor that multiplies those */
 /* b [n×k] packed for y [m×n] = x [m×k] · b'; m and the distances of x's and y's rows are fixed, b is read, not kept. BF16: x and b
- * rounded to bf16, sums in fp32. */
+ * rounded to bf16, sums in fp32. I8: x and b rounded row by row (i8_round), sums exact; y in units of a step of x's row. */
 int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, size_t y_stride, const float *b, size_t n, size_t k, err *e);
-/* x [m×stride] float or uint16_t (bf16_round), y [m×y_stride]. Single-threaded; calls on one `packed` may run side by side. */
+/* x [m×stride] float, uint16_t (bf16_round) or int8_t (i8_round), y [m×y_stride]. Single-threaded; calls on one `packed` may run side by side. */
 int packed_product(const packed *p, const void *x, float *y, err *e);
 size_t packed_bytes(const packed *p);
 void packed_free(packed *p);
@@ -66,6 +66,8 @@ static inline float bf16_value(uint16_t x)
     union { uint32_t u; float f; } bits = { (uint32_t)x << 16 };
     return bits.f;
 }
+/* out [n]: x over the step that it returns, the largest magnitude / 127; to nearest, ties to even. */
+float i8_round(int8_t *out, const float *x, size_t n);
 void bf16_round(uint16_t *out, const float *x, size_t n);
 /* c [m×n] = op(a)·op(b), plus c with `add`; a, b bf16, sums in fp32; row-major, leading dimensions in elements. The plan of each
  * shape is made at its first call and kept. Single-threaded, as gemm_f4. ERR_USAGE without packed_has(PACKED_BF16). */

@@ -70,15 +70,15 @@ static int operator_f8(float *operator, quick_space *x, size_t n, const inner_ro
 static int make_operator(quick *q, quick_space *x, size_t k, size_t n, const inner_rows *r, bool single, packed_kind kind, err *e)
 {
     float *all = x->operator;
-    if (kind == PACKED_BF16) {
+    if (kind == PACKED_I8) {
         if (!(q->plain[k] = mem_new(r->m * r->n, sizeof **q->plain, e))) return -1;
         if (r->left == r->m) all = q->plain[k];
     }
     if (single ? operator_f4(all, x, n, r, e) : operator_f8(all, x, n, r, e)) return -1;
-    float *to = kind == PACKED_BF16 ? q->plain[k] : all;
+    float *to = kind == PACKED_I8 ? q->plain[k] : all;
     for (size_t i = 0; i < r->m; i++)
         if (to != all || r->place[i] != i) memmove(to + i * r->n, all + r->place[i] * r->n, r->n * sizeof *all); /* places rise */
-    return packed_new(&q->fast[k], kind, BLOCK, kind == PACKED_BF16 ? r->n : r->n + r->m, r->m, to, r->m, r->n, e);
+    return packed_new(&q->fast[k], kind, BLOCK, kind == PACKED_I8 ? r->n : r->n + r->m, r->m, to, r->m, r->n, e);
 }
 
 void quick_space_free(quick_space *x)

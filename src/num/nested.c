@@ -102,6 +102,7 @@ static int work_space(work *w, err *e)
 static void work_free(work *w)
 {
     refit_close(w->early, w->q->n_alphas);
+    chosen_close(w->chosen);
     fold_features_free(w->f);
     inner_set_free(w->inner);
     free(w->c.alpha);

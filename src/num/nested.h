@@ -9,7 +9,8 @@ enum {
     SCREEN_FROM = 1024,            /* responses; below, what screening saves is not worth its operators */
     OPERATORS_AT_ONCE = 40,        /* candidates whose operators select_inverse holds, */
     RESPONSES_AT_ONCE = 16 * BLOCK, /* and responses that it screens together, */
-    MOST_CONTENDERS = 8192          /* or scores in fp64 together */
+    MOST_CONTENDERS = 8192,         /* or scores in fp64 together; */
+    MOST_GATHERED = 64 * BLOCK      /* responses that the refits of several candidates share */
 };
 
 typedef struct {
@@ -22,6 +23,7 @@ typedef struct {
     choice c;
     double *sum;         /* [A×v] scores of one candidate, where all are wanted at once */
     int32_t *nans;       /* [A×v] */
+    struct chosen *chosen; /* responses by candidate, once gathered for all; or NULL */
     struct refit *early; /* refit of the only candidate, open while alphas are chosen; or NULL */
 } work;
 
@@ -68,6 +70,7 @@ void refit_space_free(refit_space *s);
 int refit_blocks(refit *x, refit_space *s, const work *w, const block *b, size_t blocks, err *e);
 /* Fits candidate g on all training rows for the responses that chose it, and writes what is wanted. */
 int refit_candidate(work *w, size_t g, err *e);
+void chosen_close(struct chosen *c);
 /* The held fits whose response chose candidate g (held.c). */
 int held_candidate(const work *w, size_t g, err *e);
 

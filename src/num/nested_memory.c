@@ -21,14 +21,15 @@ double nested_memory(const nested_size *s, size_t threads)
     double fixed = features + kernel + responses, most;
     if (p > n && s->n >= INVERSE_ROWS && s->n_alphas <= INVERSE_ALPHAS && many > 0) {
         double batch = all < OPERATORS_AT_ONCE ? all : OPERATORS_AT_ONCE, chunk = s->v < RESPONSES_AT_ONCE ? (double)s->v : RESPONSES_AT_ONCE;
-        double bf16 = packed_has(PACKED_BF16) ? 1.55 : 1, single = all > A ? 0 : 1, left = n * m; /* left: rows left out, squared, of all folds */
-        double operators = batch * n * in * bf16 * f4, y = chunk * n * f4;
+        double kept = packed_has(PACKED_I8) ? 1.28 : 1, single = all > A ? 0 : 1, left = n * m; /* left: rows left out, squared, of all folds */
+        double operators = batch * n * in * kept * f4, y = chunk * n * f4;
         double making = ceil(batch / A) * n * n * f8 + T * (n * n + 2 * m * in + m * m) * f4 + T * (n * n + m * in + m * m) * f8 + (all > batch ? y : 0);
         double scoring = y + chunk * batch * 2.25 * f4 + T * (columns + BLOCK * (n + in / 2 + m) * f4);
         /* one response in four is scored in fp64; a single candidate's refit is made meanwhile */
         double contenders = fmin((double)s->v, MOST_CONTENDERS) / 4, refits = A * (single > 0 ? t : n) * n * f8 + t * n * f8;
         double chosen = y + contenders * n * f8 + (n * n + T * (2 * n * n + left)) * f8 + single * refits;
-        double fitting = refits + fmax((n * n + T * (n * n + t * n)) * f8, chunk * (n + t) * f8);
+        double held = single > 0 || s->v > MOST_GATHERED ? chunk : (double)s->v, gathered = held * (n + t) * f8, turning = (n * n + T * (n * n + t * n)) * f8;
+        double fitting = refits + (single > 0 ? fmax(turning, gathered) : turning + gathered);
         double search = operators + (making > scoring ? making : scoring);
         most = search > chosen ? search : chosen;
         most = most > fitting ? most : fitting;

@@ -184,12 +184,13 @@ failed:
     return -1;
 }
 
-/* Cholesky factor of G~_RR: rows of v are 0 up to their diagonal. */
+/* Cholesky factor of G~_RR: rows of v are 0 up to their diagonal. Neighbouring rows are read in place. */
 static int leave_out(double *own, const left_out *l, size_t n, const inner_rows *r, double *space, err *e)
 {
     size_t first = r->left ? r->out[0] : 0, width = n - first;
-    for (size_t i = 0; i < r->left; i++) memcpy(space + i * width, l->v + r->out[i] * n + first, width * sizeof *space);
-    gram_upper(r->left, width, space, width, own);
+    bool together = r->left && r->out[r->left - 1] - first + 1 == r->left;
+    for (size_t i = 0; i < r->left && !together; i++) memcpy(space + i * width, l->v + r->out[i] * n + first, width * sizeof *space);
+    gram_upper(r->left, width, together ? l->v + first * n + first : space, together ? n : width, own);
     for (size_t i = 0; i < r->left; i++)
         for (size_t j = i; j < r->left; j++) own[i * r->left + j] -= l->g1[r->out[i]] * l->g1[r->out[j]] / l->total;
     return cholesky(r->left, own, e);

@@ -4,13 +4,35 @@
  * shared, too. Within OpenMP regions, and outside by threads_start, each call is single-threaded. */
 #include "broca/num.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* y [m×n] = x [m×k] · b', the plain way (rounded to bf16 and summed in fp32, as the fast one does): what tests compare with. */
+#include "ridge.h"
+
+static void reference_i8(float *y, const float *x, const float *b, size_t m, size_t n, size_t k)
+{
+    int8_t *row = calloc(2 * k + 1, 1), *column = row + k;
+    for (size_t i = 0; row && i < m; i++) {
+        i8_round(row, x + i * k, k);
+        for (size_t j = 0; j < n; j++) {
+            float step = i8_round(column, b + j * k, k);
+            int32_t sum = 0;
+            for (size_t l = 0; l < k; l++) sum += row[l] * column[l];
+            y[i * n + j] = step * (float)sum;
+        }
+    }
+    free(row);
+}
+
+/* y [m×n] = x [m×k] · b', the plain way (rounded and summed as the fast one does): what tests compare with. */
 void packed_reference(float *y, const float *x, const float *b, size_t m, size_t n, size_t k, packed_kind kind)
 {
+    if (kind == PACKED_I8) {
+        reference_i8(y, x, b, m, n, k);
+        return;
+    }
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
             float sum = 0;
@@ -18,6 +40,22 @@ void packed_reference(float *y, const float *x, const float *b, size_t m, size_t
                 sum += kind == PACKED_F4 ? x[i * k + l] * b[j * k + l] : bf16_value(bf16_of(x[i * k + l])) * bf16_value(bf16_of(b[j * k + l]));
             y[i * n + j] = sum;
         }
+}
+
+HOT float i8_round(int8_t *out, const float *x, size_t n)
+{
+    float most = 0;
+    for (size_t i = 0; i < n; i++) {
+        float size = x[i] < 0 ? -x[i] : x[i];
+        most = size > most ? size : most;
+    }
+    float by = most > 0 ? 127 / most : 0;
+    if (!(by <= FLT_MAX)) by = 0; /* too small to matter */
+    for (size_t i = 0; i < n; i++) {
+        union { float f; int32_t i; } bits = { x[i] * by + 12582912.0f }; /* 1.5 * 2^23: the fraction is rounded away */
+        out[i] = (int8_t)(bits.i - 0x4b400000);
+    }
+    return by > 0 ? most / 127 : 0;
 }
 
 void bf16_round(uint16_t *out, const float *x, size_t n)
@@ -32,6 +70,7 @@ struct packed {
     size_t m, stride, y_stride, n, k;
     packed_kind kind;
     void *b;                           /* packed */
+    float *step;                       /* I8: [n] of b's rows */
     dnnl_primitive_t product;
     dnnl_memory_desc_t x_form, b_form, y_form, scratch_form;
     size_t scratch;
@@ -58,6 +97,7 @@ bool packed_has(packed_kind kind)
 {
 #if defined(__x86_64__)
     if (kind == PACKED_BF16) return __builtin_cpu_supports("avx512bf16");
+    if (kind == PACKED_I8) return __builtin_cpu_supports("avx512vnni");
 #endif
     return kind == PACKED_F4;
 }
@@ -70,17 +110,22 @@ const char *packed_name(void)
     return name;
 }
 
+static dnnl_data_type_t type_of(packed_kind kind)
+{
+    return kind == PACKED_BF16 ? dnnl_bf16 : kind == PACKED_I8 ? dnnl_s8 : dnnl_f32;
+}
+
 static int make_product(packed *p, err *e)
 {
     dnnl_dims_t x = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->k }, apart = { (dnnl_dim_t)p->stride, 1 }, y_apart = { (dnnl_dim_t)p->y_stride, 1 }, b = { (dnnl_dim_t)p->k, (dnnl_dim_t)p->n }, y = { (dnnl_dim_t)p->m, (dnnl_dim_t)p->n };
-    dnnl_data_type_t type = p->kind == PACKED_BF16 ? dnnl_bf16 : dnnl_f32;
+    dnnl_data_type_t type = type_of(p->kind);
     dnnl_memory_desc_t any;
     dnnl_matmul_desc_t matmul;
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_primitive_desc_t plan = NULL;
     dnnl_status_t s = dnnl_memory_desc_init_by_strides(&p->x_form, 2, x, type, apart);
     if (!s) s = dnnl_memory_desc_init_by_tag(&any, 2, b, type, dnnl_format_tag_any);
-    if (!s) s = dnnl_memory_desc_init_by_strides(&p->y_form, 2, y, dnnl_f32, y_apart);
+    if (!s) s = dnnl_memory_desc_init_by_strides(&p->y_form, 2, y, p->kind == PACKED_I8 ? dnnl_s32 : dnnl_f32, y_apart);
     if (!s) s = dnnl_matmul_desc_init(&matmul, &p->x_form, &any, NULL, &p->y_form);
     if (!s) s = dnnl_primitive_attr_create(&attributes);
     if (!s) s = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
@@ -115,7 +160,7 @@ static dnnl_status_t execute(const_dnnl_primitive_t what, const operand *o, int 
     return s;
 }
 
-static int pack(packed *p, const float *b, err *e)
+static int pack(packed *p, const void *b, err *e)
 {
     dnnl_dims_t shape = { (dnnl_dim_t)p->k, (dnnl_dim_t)p->n }, stride = { 1, (dnnl_dim_t)p->k };
     dnnl_memory_desc_t plain;
@@ -124,11 +169,11 @@ static int pack(packed *p, const float *b, err *e)
     void *to = NULL;
     if (posix_memalign(&to, 64, dnnl_memory_desc_get_size(&p->b_form) + 64)) return err_memory(e, dnnl_memory_desc_get_size(&p->b_form));
     p->b = to;
-    dnnl_status_t s = dnnl_memory_desc_init_by_strides(&plain, 2, shape, dnnl_f32, stride);
+    dnnl_status_t s = dnnl_memory_desc_init_by_strides(&plain, 2, shape, p->kind == PACKED_I8 ? dnnl_s8 : dnnl_f32, stride);
     if (!s) s = dnnl_reorder_primitive_desc_create(&plan, &plain, engine, &p->b_form, engine, NULL);
     if (!s) s = dnnl_primitive_create(&reorder, plan);
     if (!s) {
-        float *from = NULL; /* oneDNN reads it only, but takes no const */
+        void *from = NULL; /* oneDNN reads it only, but takes no const */
         memcpy(&from, &b, sizeof from);
         operand o[] = { { &plain, from, DNNL_ARG_FROM }, { &p->b_form, p->b, DNNL_ARG_TO } };
         s = execute(reorder, o, 2);
@@ -136,6 +181,18 @@ static int pack(packed *p, const float *b, err *e)
     dnnl_primitive_destroy(reorder);
     dnnl_primitive_desc_destroy(plan);
     return failed(s, "packing", e);
+}
+
+/* Rounds b row by row before it is packed. */
+static int pack_i8(packed *p, const float *b, err *e)
+{
+    int8_t *rounded = mem_new(p->n * p->k + 1, 1, e);
+    p->step = mem_new(p->n + 1, sizeof *p->step, e);
+    int status = rounded && p->step ? 0 : -1;
+    for (size_t j = 0; j < p->n && !status; j++) p->step[j] = i8_round(rounded + j * p->k, b + j * p->k, p->k);
+    if (!status) status = make_product(p, e) || pack(p, rounded, e) ? -1 : 0;
+    free(rounded);
+    return status;
 }
 
 int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, size_t y_stride, const float *b, size_t n, size_t k, err *e)
@@ -149,12 +206,21 @@ int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, size_t y
     p->n = n;
     p->k = k;
     p->kind = kind;
-    if (start(e) || (n && k && (make_product(p, e) || pack(p, b, e)))) {
+    if (start(e) || (n && k && (kind == PACKED_I8 ? pack_i8(p, b, e) : make_product(p, e) || pack(p, b, e)))) {
         packed_free(p);
         return -1;
     }
     *out = p;
     return 0;
+}
+
+/* Sums of int8 products become floats where they lie. By oneDNN a primitive would hold the steps and be compiled anew for each operand. */
+HOT static void take_steps(float *y, const float *step, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        union { float f; int32_t i; } sum = { y[j] };
+        y[j] = step[j] * (float)sum.i;
+    }
 }
 
 int packed_product(const packed *p, const void *x, float *y, err *e)
@@ -172,6 +238,7 @@ int packed_product(const packed *p, const void *x, float *y, err *e)
     operand o[] = { { &p->x_form, from, DNNL_ARG_SRC }, { &p->b_form, p->b, DNNL_ARG_WEIGHTS }, { &p->y_form, y, DNNL_ARG_DST },
                     { &p->scratch_form, scratch, DNNL_ARG_SCRATCHPAD } };
     dnnl_status_t s = execute(p->product, o, 4);
+    for (size_t i = 0; i < p->m && p->step; i++) take_steps(y + i * p->y_stride, p->step, p->n);
     if (scratch != small) free(scratch);
     return failed(s, "a product", e);
 }
@@ -277,6 +344,7 @@ void packed_free(packed *p)
     if (!p) return;
     if (p->product) dnnl_primitive_destroy(p->product);
     free(p->b);
+    free(p->step);
     free(p);
 }
 
@@ -300,7 +368,7 @@ bool packed_has(packed_kind kind)
 int packed_new(packed **out, packed_kind kind, size_t m, size_t stride, size_t y_stride, const float *b, size_t n, size_t k, err *e)
 {
     *out = NULL;
-    if (kind != PACKED_F4) return err_set(e, ERR_USAGE, "bf16 needs a build with oneDNN 2");
+    if (kind != PACKED_F4) return err_set(e, ERR_USAGE, "bf16 and int8 need a build with oneDNN 2");
     packed *p = mem_new(1, sizeof *p, e);
     if (!p) return -1;
     p->m = m;

@@ -23,10 +23,10 @@ struct refit {
     double *cross;            /* [n_parts][t×n] centred cross kernels */
 };
 
-/* Responses gathered by alpha: a panel a group of one alpha. */
-typedef struct {
+/* Responses gathered by candidate and alpha: a panel a group of one alpha. */
+typedef struct chosen {
     size_t n, groups;
-    size_t *at;               /* [n] numbers of the responses, by alpha and number */
+    size_t *at;               /* [n] numbers of the responses, by candidate, alpha and number */
     size_t *begin;            /* [groups + 1] among at */
     double **y;               /* [groups][rows×width] about the mean, width a whole number of tiles */
     double *all, *mean, *sd;  /* all of them; [n], [n] */
@@ -297,10 +297,17 @@ static void block_fit(panel_space *s, const work *w, const refit *x, const block
     }
 }
 
+/* Candidate and alpha that response j chose, as one number; SIZE_MAX for candidates other than g (SIZE_MAX: any). */
+static size_t choice_of(const work *w, size_t j, size_t g)
+{
+    if (w->c.gamma[j] < 0 || (g != SIZE_MAX && w->c.gamma[j] != (int32_t)g)) return SIZE_MAX;
+    return (size_t)w->c.gamma[j] * w->q->n_alphas + w->c.alpha[j];
+}
+
 static bool block_uses(const work *w, size_t number, size_t g)
 {
     for (size_t j = number * BLOCK; j < (number + 1) * BLOCK && j < w->q->v; j++)
-        if (w->c.gamma[j] == (int32_t)g) return true;
+        if (choice_of(w, j, g) != SIZE_MAX) return true;
     return false;
 }
 
@@ -333,25 +340,41 @@ static size_t panel_width(size_t n)
     return (n + TILE - 1) / TILE * TILE;
 }
 
-/* Lists the responses [first, last) of candidate g by alpha, in groups of at most PANEL; place[j - first] of each. */
+/* Places of the responses [first, last) of candidate g in order of choices, then of numbers: place[j - first]; counts them in c->n. */
+static int chosen_places(chosen *c, size_t *place, const work *w, size_t g, size_t first, size_t last, err *e)
+{
+    size_t choices = w->n_candidates * w->q->n_alphas, *next = mem_new(choices + 1, sizeof *next, e);
+    if (!next) return -1;
+    for (size_t j = first; j < last; j++) {
+        size_t key = choice_of(w, j, g);
+        if (key != SIZE_MAX) next[key + 1]++;
+    }
+    for (size_t k = 0; k < choices; k++) next[k + 1] += next[k];
+    c->n = next[choices];
+    for (size_t j = first; j < last; j++) {
+        size_t key = choice_of(w, j, g);
+        if (key != SIZE_MAX) place[j - first] = next[key]++;
+    }
+    free(next);
+    return 0;
+}
+
+/* Lists the responses [first, last) of candidate g (SIZE_MAX: of all) by candidate and alpha, in groups of at most PANEL. */
 static int chosen_list(chosen *c, size_t *place, const work *w, size_t g, size_t first, size_t last, err *e)
 {
-    size_t n = 0, rows = w->f->n + w->f->t, cells = 0;
-    for (size_t j = first; j < last; j++) c->n += w->c.gamma[j] == (int32_t)g;
+    size_t rows = w->f->n + w->f->t, cells = 0;
+    if (chosen_places(c, place, w, g, first, last, e)) return -1;
     c->at = mem_new(c->n + 1, sizeof *c->at, e);
     c->begin = mem_new(c->n + 1, sizeof *c->begin, e);
     c->y = mem_new(c->n + 1, sizeof *c->y, e);
     c->mean = mem_new(c->n + 1, sizeof *c->mean, e);
     c->sd = mem_new(c->n + 1, sizeof *c->sd, e);
     if (!c->at || !c->begin || !c->y || !c->mean || !c->sd) return -1;
-    for (size_t a = 0; a < w->q->n_alphas; a++)
-        for (size_t j = first, of_alpha = 0; j < last; j++) {
-            if (w->c.gamma[j] != (int32_t)g || w->c.alpha[j] != a) continue;
-            if (of_alpha++ % PANEL == 0) c->begin[c->groups++] = n;
-            place[j - first] = n;
-            c->at[n++] = j;
-        }
-    c->begin[c->groups] = n;
+    for (size_t j = first; j < last; j++)
+        if (choice_of(w, j, g) != SIZE_MAX) c->at[place[j - first]] = j;
+    for (size_t i = 0; i < c->n; i++)
+        if (!i || i - c->begin[c->groups - 1] == PANEL || choice_of(w, c->at[i], g) != choice_of(w, c->at[i - 1], g)) c->begin[c->groups++] = i;
+    c->begin[c->groups] = c->n;
     for (size_t k = 0; k < c->groups; k++) cells += rows * panel_width(c->begin[k + 1] - c->begin[k]);
     if (!(c->all = mem_new(cells + 1, sizeof *c->all, e))) return -1;
     for (size_t k = 0, at = 0; k < c->groups; k++) {
@@ -378,7 +401,7 @@ static void chosen_take(chosen *c, const work *w, size_t g, const block *b, cons
     double *to[BLOCK];
     size_t from[BLOCK], apart[BLOCK], n = 0;
     for (size_t j = 0; j < b->width; j++) {
-        if (w->c.gamma[b->first + j] != (int32_t)g) continue;
+        if (choice_of(w, b->first + j, g) == SIZE_MAX) continue;
         size_t at = place[j], k = group_of(c, at);
         c->mean[at] = b->mean[j];
         c->sd[at] = b->sd[j];
@@ -390,7 +413,7 @@ static void chosen_take(chosen *c, const work *w, size_t g, const block *b, cons
         for (size_t k = 0; k < n; k++) to[k][i * apart[k]] = b->y[i * BLOCK + from[k]];
 }
 
-/* Responses [first, last) of candidate g; first and last at edges of blocks. */
+/* Responses [first, last) of candidate g (SIZE_MAX: of all); first and last at edges of blocks. */
 static int chosen_gather(chosen *c, const work *w, size_t g, size_t first, size_t last, err *e)
 {
     trouble t = { 0 };
@@ -424,6 +447,12 @@ static void chosen_free(chosen *c)
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 }
 
+void chosen_close(chosen *c)
+{
+    if (c) chosen_free(c);
+    free(c);
+}
+
 /* Group k, whose y is overwritten; parts [n_parts][t×PANEL] and line [3t] are space. */
 static void group_fit(const work *w, const refit *x, const chosen *c, size_t k, double *parts, double *line)
 {
@@ -441,6 +470,7 @@ static void group_fit(const work *w, const refit *x, const chosen *c, size_t k, 
     }
 }
 
+/* Groups of the refit's candidate. */
 static int fit_groups(const work *w, const refit *x, const chosen *c, err *e)
 {
     trouble t = { 0 };
@@ -451,7 +481,7 @@ static int fit_groups(const work *w, const refit *x, const chosen *c, err *e)
         bool bad = !parts || !line;
 #pragma omp for schedule(dynamic, 1)
         for (size_t k = 0; k < c->groups; k++)
-            if (!bad) group_fit(w, x, c, k, parts, line);
+            if (!bad && w->c.gamma[c->at[c->begin[k]]] == (int32_t)x->g) group_fit(w, x, c, k, parts, line);
         if (bad) trouble_note(&t, &own);
         free(parts);
         free(line);
@@ -585,8 +615,14 @@ static size_t chunk_end(const work *w, size_t g, size_t first)
     return last;
 }
 
-static int fit_by_alpha(const work *w, const refit *x, err *e)
+static int fit_by_alpha(work *w, const refit *x, err *e)
 {
+    if (w->n_candidates > 1 && w->q->v <= MOST_GATHERED) { /* read once for all candidates */
+        if (!w->chosen) {
+            if (!(w->chosen = mem_new(1, sizeof *w->chosen, e)) || chosen_gather(w->chosen, w, SIZE_MAX, 0, w->q->v, e)) return -1;
+        }
+        return fit_groups(w, x, w->chosen, e);
+    }
     for (size_t first = 0, last; first < w->q->v; first = last) {
         chosen c;
         last = chunk_end(w, x->g, first);

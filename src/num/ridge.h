@@ -130,19 +130,20 @@ void exact_columns(exact_space *x, const inner_set *s, const left_out *l, select
 typedef struct {
     float *rows;                                  /* [BLOCK×(n+m)] training rows, then validation rows */
     size_t n, m;
-    uint16_t *rounded;                            /* [BLOCK×n] bf16 of the training rows, or NULL */
+    int8_t *rounded;                              /* [BLOCK×n] training rows in steps, or NULL */
+    float step[BLOCK];                            /* of a response's rounded rows, else 1 */
     float train_mean[BLOCK], valid_mean[BLOCK];
     float about_train[BLOCK], about_valid[BLOCK]; /* sums of squares of validation rows about either mean */
 } fold_rows;
 /* y [rows×BLOCK] of outer training rows -> out [BLOCK×rows], each times scale. */
 void responses_as_rows(float *out, const double *y, size_t rows, const double *scale);
-int fold_rows_new(fold_rows *x, const inner_set *s, bool bf16, err *e);
+int fold_rows_new(fold_rows *x, const inner_set *s, bool rounded, err *e);
 void fold_rows_free(fold_rows *x);
 void fold_rows_take(fold_rows *x, const inner_rows *r, const float *y, size_t rows, size_t width);
 /* Adds share of the fold to the scale of each column's rounding (window = tau · scale); unsure[j] where an exact score is
  * needed whatever the value, because the column hardly varies in the fold. */
 void add_scale(float *scale, uint8_t *unsure, const fold_rows *x, select_by select, float share, size_t width);
-/* Adds share of the score of predictions p [width×m]; NaN where an exact score must say (a prediction that hardly varies).
+/* Adds share of the score of predictions p [width×m] in units of a step; NaN where an exact score must say (a prediction that hardly varies).
  * score has a stride. */
 void add_prediction_scores(float *score, size_t stride, const fold_rows *x, const float *p, select_by select, float share, size_t width);
 
@@ -164,7 +165,7 @@ int screen_scores(float *score, float *scale, uint8_t *unsure, screen_space *x, 
 /* One (gamma, alpha): an operator an inner fold, prediction of the validation rows = plain · y of the training rows. */
 typedef struct {
     float **plain;  /* [K] [m×n], NULL where only the packed one is used */
-    packed **fast;  /* [K] bf16 where that is at hand, else fp32 */
+    packed **fast;  /* [K] int8 where that is at hand, else fp32 */
     double strain;  /* trace of the kernel over alpha, if it was inverted in fp32: what fp32 rounding grows with; else 0 */
 } quick;
 /* What making one needs, a thread's; those of fp64 where it has to. */

@@ -24,7 +24,7 @@ HOT void responses_as_rows(float *out, const double *y, size_t rows, const doubl
             for (size_t i = i0; i < i0 + TILE && i < rows; i++) out[j * rows + i] = (float)(y[i * BLOCK + j] * scale[j]);
 }
 
-int fold_rows_new(fold_rows *x, const inner_set *s, bool bf16, err *e)
+int fold_rows_new(fold_rows *x, const inner_set *s, bool rounded, err *e)
 {
     size_t n = 1, all = 1;
     memset(x, 0, sizeof *x);
@@ -33,8 +33,8 @@ int fold_rows_new(fold_rows *x, const inner_set *s, bool bf16, err *e)
         if (s->fold[k].n + s->fold[k].m > all) all = s->fold[k].n + s->fold[k].m;
     }
     x->rows = mem_new(all * BLOCK, sizeof *x->rows, e);
-    if (bf16) x->rounded = mem_new(n * BLOCK, sizeof *x->rounded, e);
-    return x->rows && (x->rounded || !bf16) ? 0 : -1;
+    if (rounded) x->rounded = mem_new(n * BLOCK, sizeof *x->rounded, e);
+    return x->rows && (x->rounded || !rounded) ? 0 : -1;
 }
 
 void fold_rows_free(fold_rows *x)
@@ -76,11 +76,6 @@ HOT static float row_squares(const float *x, size_t n, float mean)
     return lanes_sum(lane) + rest;
 }
 
-HOT static void round_row(uint16_t *out, const float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) out[i] = bf16_of(x[i]);
-}
-
 void fold_rows_take(fold_rows *x, const inner_rows *r, const float *y, size_t rows, size_t width)
 {
     x->n = r->n;
@@ -89,7 +84,7 @@ void fold_rows_take(fold_rows *x, const inner_rows *r, const float *y, size_t ro
         float *train = x->rows + j * (r->n + r->m), *valid = train + r->n;
         take_listed(train, y + j * rows, r->train, r->n);
         take_listed(valid, y + j * rows, r->valid, r->m);
-        if (x->rounded) round_row(x->rounded + j * r->n, train, r->n);
+        x->step[j] = x->rounded ? i8_round(x->rounded + j * r->n, train, r->n) : 1;
         x->train_mean[j] = row_sum(train, r->n) / (float)r->n;
         x->valid_mean[j] = row_sum(valid, r->m) / (float)r->m;
         x->about_train[j] = row_squares(valid, r->m, x->train_mean[j]);
@@ -109,16 +104,16 @@ void add_scale(float *scale, uint8_t *unsure, const fold_rows *x, select_by sele
     }
 }
 
-HOT static float row_errors(const float *y, const float *p, size_t m)
+HOT static float row_errors(const float *y, const float *p, float step, size_t m)
 {
     float lane[LANES] = { 0 }, rest = 0;
     size_t i = 0;
     for (; i + LANES <= m; i += LANES)
         for (size_t l = 0; l < LANES; l++) {
-            float d = y[i + l] - p[i + l];
+            float d = y[i + l] - step * p[i + l];
             lane[l] += d * d;
         }
-    for (; i < m; i++) rest += (y[i] - p[i]) * (y[i] - p[i]);
+    for (; i < m; i++) rest += (y[i] - step * p[i]) * (y[i] - step * p[i]);
     return lanes_sum(lane) + rest;
 }
 
@@ -137,13 +132,13 @@ void add_prediction_scores(float *score, size_t stride, const fold_rows *x, cons
     size_t m = x->m;
     for (size_t j = 0; j < width; j++) {
         const float *y = x->rows + j * (x->n + m) + x->n, *row = p + j * m;
-        float *to = score + j * stride;
+        float *to = score + j * stride, step = x->step[j];
         if (select == SELECT_R) {
-            float mean = row_sum(row, m) / (float)m, square = row_squares(row, m, mean);
-            float product = row_products(y, x->valid_mean[j], row, mean, m);
+            float mean = row_sum(row, m) / (float)m, square = step * step * row_squares(row, m, mean);
+            float product = step * row_products(y, x->valid_mean[j], row, mean, m);
             *to += square > 1e-13f * (float)m ? share * product / sqrtf(square * x->about_valid[j]) : NAN;
         } else {
-            float error = row_errors(y, row, m);
+            float error = row_errors(y, row, step, m);
             *to += select == SELECT_MSE ? -share * error / (float)m : share * (1 - error / x->about_valid[j]);
         }
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The choice by inverses, for large kernels and few alphas: candidates (gamma, alpha) in batches, responses in chunks.
  *
- *   every pair (response, candidate)   bf16 products, where a processor has them
+ *   every pair (response, candidate)   int8 products, where a processor has them
  *   pairs near the response's best     fp32 products
  *   pairs still near it, at the end    fp64, which alone decides
  *
@@ -17,7 +17,7 @@
 
 enum { CHUNK = RESPONSES_AT_ONCE, BATCH = OPERATORS_AT_ONCE, PROBES = 2 };
 
-static const double fp32_reach = 4e-6, bf16_window = 1.6e-4;
+static const double fp32_reach = 4e-6, i8_window = 8e-4;
 static const double unit_strain = 3e4; /* at this strain fp32 is wrong by twice as much as at none */
 
 /* A candidate that may be a response's best; score NaN: fp64 must say. always: to see what fp32 is wrong by. */
@@ -61,7 +61,7 @@ static void search_free(search *x)
 static int search_new(search *x, work *w, double reach, err *e)
 {
     size_t v = w->q->v, n = w->f->n;
-    *x = (search){ .w = w, .n = n, .reach = reach, .kind = packed_has(PACKED_BF16) ? PACKED_BF16 : PACKED_F4 };
+    *x = (search){ .w = w, .n = n, .reach = reach, .kind = packed_has(PACKED_I8) ? PACKED_I8 : PACKED_F4 };
     x->operators = mem_new(BATCH, sizeof *x->operators, e);
     x->y = mem_new(CHUNK * n, sizeof *x->y, e);
     x->score = mem_new(BATCH * CHUNK, sizeof *x->score, e);
@@ -141,7 +141,7 @@ static int block_work_new(block_work *s, const search *x, err *e)
     size_t m = 1;
     memset(s, 0, sizeof *s);
     for (size_t k = 0; k < x->w->inner->count; k++) m = x->w->inner->fold[k].m > m ? x->w->inner->fold[k].m : m;
-    if (block_space(&s->b, x->w, e) || fold_rows_new(&s->rows, x->w->inner, x->kind == PACKED_BF16, e)) return -1;
+    if (block_space(&s->b, x->w, e) || fold_rows_new(&s->rows, x->w->inner, x->kind == PACKED_I8, e)) return -1;
     s->prediction = mem_new(m * BLOCK, sizeof *s->prediction, e);
     return s->prediction ? 0 : -1;
 }
@@ -340,10 +340,10 @@ static int keep_contenders(search *x, err *e)
 
 static int search_chunk(search *x, err *e)
 {
-    double window = bf16_window, error = 0;
+    double window = i8_window, error = 0;
     if (score_chunk(x, e)) return -1;
     memset(x->done, 0, x->count * CHUNK);
-    for (bool probe = true; x->kind == PACKED_BF16; probe = false) {
+    for (bool probe = true; x->kind == PACKED_I8; probe = false) {
         list_pairs(x, window, probe);
         if (x->n_pairs && score_again(x, &error, e)) return -1;
         if (4 * error <= window) break;

@@ -21,8 +21,11 @@ static void compare(packed_kind kind, size_t m, size_t n, size_t k)
     packed *p = NULL;
     float *x = draw(m * k, 1), *b = draw(n * k, 2), *fast = calloc(m * n + 1, sizeof *fast), *plain = calloc(m * n + 1, sizeof *plain);
     uint16_t *rounded = calloc(m * k + 1, sizeof *rounded);
+    int8_t *steps = calloc(m * k + 1, 1);
     bf16_round(rounded, x, m * k);
-    if (packed_new(&p, kind, m, k, n, b, n, k, &e) || packed_product(p, kind == PACKED_BF16 ? (const void *)rounded : x, fast, &e))
+    for (size_t i = 0; i < m; i++) i8_round(steps + i * k, x + i * k, k);
+    const void *from = kind == PACKED_BF16 ? (const void *)rounded : kind == PACKED_I8 ? (const void *)steps : x;
+    if (packed_new(&p, kind, m, k, n, b, n, k, &e) || packed_product(p, from, fast, &e))
         fail_msg("%s", err_text(&e));
     packed_reference(plain, x, b, m, n, k, kind);
     for (size_t i = 0; i < m * n; i++) /* k sums of products near 1, in another order */
@@ -33,6 +36,7 @@ static void compare(packed_kind kind, size_t m, size_t n, size_t k)
     free(fast);
     free(plain);
     free(rounded);
+    free(steps);
 }
 
 static void fp32_equals_the_loops(void **state)
@@ -50,6 +54,27 @@ static void bf16_equals_the_loops(void **state)
     if (!packed_has(PACKED_BF16)) skip(); /* no oneDNN, or no bf16 here */
     compare(PACKED_BF16, 256, 61, 37);
     compare(PACKED_BF16, 256, 130, 300);
+}
+
+static void int8_equals_the_loops(void **state)
+{
+    (void)state;
+    if (!packed_has(PACKED_I8)) skip();
+    compare(PACKED_I8, 256, 61, 37);
+    compare(PACKED_I8, 256, 130, 300);
+    compare(PACKED_I8, 256, 200, 800);
+    compare(PACKED_I8, 256, 3, 0);
+}
+
+static void int8_rounds_to_nearest_even(void **state)
+{
+    (void)state;
+    const float x[] = { 254, -254, 1, 3, -1, 2.385f, 0 }, tiny[] = { 1e-44f, 0 };
+    int8_t out[7];
+    assert_near(i8_round(out, x, 7), 2, 1e-6);
+    const int8_t want[] = { 127, -127, 0, 2, 0, 1, 0 };
+    assert_memory_equal(out, want, 7);
+    assert_true(i8_round(out, tiny, 2) == 0 && out[0] == 0);
 }
 
 /* Rows of x and b that are stored turned, leading dimensions beyond the rows, sums that go on from what is there. */
@@ -122,6 +147,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fp32_equals_the_loops), cmocka_unit_test(bf16_equals_the_loops),
+        cmocka_unit_test(int8_equals_the_loops),
+        cmocka_unit_test(int8_rounds_to_nearest_even),
         cmocka_unit_test(bf16_products_of_plain_operands_equal_the_loops), cmocka_unit_test(bf16_rounds_to_nearest_even),
         cmocka_unit_test(side_by_side_gives_the_same_bytes),
     };
