@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to num: the work on one outer fold, shared by nested.c, select_exact.c, select_screen.c and refit.c. */
+/* Private to num: the work on one outer fold, shared by all ways of choosing and of refitting. */
 #ifndef BROCA_NUM_NESTED_H
 #define BROCA_NUM_NESTED_H
 
@@ -34,7 +34,10 @@ typedef struct {
     size_t first, width;
 } block;
 
-bool operators_pay(const fold_features *f);
+bool operators_pay(const fold_features *f); /* nested_memory.c */
+
+/* ---- nested_block.c ---- */
+
 bool wants_weights(const nested_result *out);
 void block_free(block *b);
 int block_space(block *b, const work *w, err *e);
