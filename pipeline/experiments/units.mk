@@ -26,15 +26,11 @@ folder.tinystories := $(MODEL)
 NETWORK_EXTRACT    := --layers $(LAYERS)
 NETWORK_LOCALIZE   := --contrast S-N --per layer --select top:10% --controls $(words $(RANDOM)) --split-half
 # sets of a seed's name are summed up as one model; controls are numbered from 0
-control.1 := 0
-control.2 := 1
-control.3 := 2
-control.4 := 3
-control.5 := 4
+control     = $(words $(wordlist 2,$(1),$(RANDOM)))
 UNITS      := $(R)/tinystories.units.h5
 MORE_FILES := $(UNITS)
 MORE       := --features selected=$(R)/trained.h5:$(LAYERS) --units selected=$(UNITS) \
-              $(foreach k,$(RANDOM),--features random.s$(k)=$(R)/trained.h5:$(LAYERS) --units random.s$(k)=$(UNITS):control.$(control.$(k)))
+              $(foreach k,$(RANDOM),--features random.s$(k)=$(R)/trained.h5:$(LAYERS) --units random.s$(k)=$(UNITS):control.$(call control,$(k)))
 
 include pipeline/network.mk
 include pipeline/rules.mk

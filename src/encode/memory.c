@@ -5,8 +5,6 @@
 
 #include "sets.h"
 
-enum { BLOCK_OF_RESPONSES = 256 };
-
 /* Of one job: its features, the work on its fold, and what it gives until that is kept. */
 static double job_bytes(const run_size *s, const fit_set *f, size_t threads)
 {

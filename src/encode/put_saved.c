@@ -5,8 +5,6 @@
 
 #include "sets.h"
 
-enum { BLOCK_OF_NEUROIDS = 256 };
-
 typedef struct {
     store *s;
     const encoded *x;
@@ -105,12 +103,12 @@ static int put_kind(store *s, const encoded *x, size_t set, saved_kind kind, err
     int status = -1;
     if (!most) return 0;
     snprintf(path, sizeof path, "set/%.400s/%s", x->sets[set].name, names[kind]);
-    block_reader b = { s, x, set, 0, 0, mem_new(BLOCK_OF_NEUROIDS * most, size, e) };
-    void *cells = mem_new(rows * BLOCK_OF_NEUROIDS, size, e);
+    block_reader b = { s, x, set, 0, 0, mem_new(BLOCK_OF_RESPONSES * most, size, e) };
+    void *cells = mem_new(rows * BLOCK_OF_RESPONSES, size, e);
     bool inner = kind == SAVED_INNER;
     if (!b.vectors || !cells || store_make(s, path, inner ? STORE_F8 : STORE_F4, inner ? 3 : 2, inner ? cube : flat, e)) goto done;
     for (; b.first < x->v; b.first += b.width) {
-        b.width = x->v - b.first < BLOCK_OF_NEUROIDS ? x->v - b.first : BLOCK_OF_NEUROIDS;
+        b.width = x->v - b.first < BLOCK_OF_RESPONSES ? x->v - b.first : BLOCK_OF_RESPONSES;
         const size_t at[3] = { 0, inner ? 0 : b.first, b.first }, dims[3] = { inner ? x->folds : rows, inner ? most : b.width, b.width };
         if (blocks[kind](cells, &b, e) || (inner ? store_fill_f8(s, path, at, dims, cells, e) : store_fill_f4(s, path, at, dims, cells, e))) goto done;
     }

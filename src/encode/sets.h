@@ -109,7 +109,10 @@ int fold_series_read(void *context, size_t first, size_t width, double *out, err
 
 /* ---- memory (memory.c) ---- */
 
-enum { JOBS_SIDE_BY_SIDE = 1024 }; /* neuroids: with fewer, jobs go side by side, else the blocks of one job */
+enum {
+    BLOCK_OF_RESPONSES = 256, /* that are read, fitted and written together */
+    JOBS_SIDE_BY_SIDE = 4 * BLOCK_OF_RESPONSES /* neuroids: with fewer, jobs go side by side, else the blocks of one job */
+};
 typedef struct {
     const encode_options *o;
     const fit_set *fits;

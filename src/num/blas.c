@@ -80,41 +80,7 @@ static int fits_int(size_t n, const char *what, err *e)
     return err_set(e, ERR_INPUT, "%s: dimension %zu is beyond LAPACK's integers", what, n);
 }
 
-int cholesky(size_t n, double *a, err *e)
-{
-    int order = (int)n, info = 0;
-    if (n == 0) return 0;
-    if (fits_int(n, "Cholesky", e)) return -1;
-    dpotrf_("L", &order, a, &order, &info, 1); /* their lower triangle is ours upper */
-    if (info) return err_set(e, ERR_INPUT, "the matrix of order %zu is not positive definite (LAPACK info %d): larger alphas", n, info);
-    return 0;
-}
-
-void cholesky_solve(size_t n, const double *root, size_t m, double *b)
-{
-    if (n == 0 || m == 0) return;
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, root, (blasint)n, b, (blasint)m);
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, root, (blasint)n, b, (blasint)m);
-}
-
-int solve_positive(size_t n, double *a, size_t m, double *b, err *e)
-{
-    if (cholesky(n, a, e)) return -1;
-    cholesky_solve(n, a, m, b);
-    return 0;
-}
-
-/* The other triangle, block by block. */
-static void mirror(size_t n, double *a)
-{
-    enum { SIDE = 64 };
-    for (size_t i0 = 0; i0 < n; i0 += SIDE)
-        for (size_t j0 = 0; j0 <= i0; j0 += SIDE)
-            for (size_t i = i0; i < i0 + SIDE && i < n; i++)
-                for (size_t j = j0; j < j0 + SIDE && j < i; j++) a[i * n + j] = a[j * n + i];
-}
-
-/* ---- inverses of triangles: by halves, so that nearly all of it is products; LAPACK's is slow below 1,000 ---- */
+/* ---- positive definite matrices ---- */
 
 enum { LEAF = 32 };
 
@@ -124,54 +90,30 @@ static size_t half_of(size_t n)
     return h < n ? h : n / 2;
 }
 
-HOT static void invert_leaf(size_t n, double *a, size_t apart)
-{
-    for (size_t j = n; j-- > 0;) {
-        double *row = a + j * apart, sum[LEAF] = { 0 }, d = row[j] = 1 / row[j];
-        for (size_t i = j + 1; i < n; i++)
-            for (size_t k = i; k < n; k++) sum[k] += row[i] * a[i * apart + k];
-        for (size_t k = j + 1; k < n; k++) row[k] = -d * sum[k];
-    }
-}
+#define REAL double
+#define FN(name) name
+#define LAPACK(name) d##name
+#define CBLAS(name) cblas_d##name
+#define NOT_POSITIVE " (LAPACK info %d): larger alphas"
+#include "triangle.inc"
+#undef REAL
+#undef FN
+#undef LAPACK
+#undef CBLAS
+#undef NOT_POSITIVE
 
-static void invert_upper(size_t n, double *a, size_t apart)
-{
-    if (n <= LEAF) {
-        invert_leaf(n, a, apart);
-        return;
-    }
-    size_t h = half_of(n);
-    double *b = a + h, *c = a + h * apart + h;
-    blasint high = (blasint)h, wide = (blasint)(n - h), ld = (blasint)apart;
-    invert_upper(h, a, apart);
-    invert_upper(n - h, c, apart);
-    cblas_dtrmm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, high, wide, -1, a, ld, b, ld);
-    cblas_dtrmm(CblasRowMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, high, wide, 1, c, ld, b, ld);
-}
+#define REAL float
+#define FN(name) name##_f4
+#define LAPACK(name) s##name
+#define CBLAS(name) cblas_s##name
+#define NOT_POSITIVE " in fp32 (LAPACK info %d)"
+#include "triangle.inc"
 
-HOT static void invert_leaf_f4(size_t n, float *a, size_t apart)
+int solve_positive(size_t n, double *a, size_t m, double *b, err *e)
 {
-    for (size_t j = n; j-- > 0;) {
-        float *row = a + j * apart, sum[LEAF] = { 0 }, d = row[j] = 1 / row[j];
-        for (size_t i = j + 1; i < n; i++)
-            for (size_t k = i; k < n; k++) sum[k] += row[i] * a[i * apart + k];
-        for (size_t k = j + 1; k < n; k++) row[k] = -d * sum[k];
-    }
-}
-
-static void invert_upper_f4(size_t n, float *a, size_t apart)
-{
-    if (n <= LEAF) {
-        invert_leaf_f4(n, a, apart);
-        return;
-    }
-    size_t h = half_of(n);
-    float *b = a + h, *c = a + h * apart + h;
-    blasint high = (blasint)h, wide = (blasint)(n - h), ld = (blasint)apart;
-    invert_upper_f4(h, a, apart);
-    invert_upper_f4(n - h, c, apart);
-    cblas_strmm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, high, wide, -1, a, ld, b, ld);
-    cblas_strmm(CblasRowMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, high, wide, 1, c, ld, b, ld);
+    if (cholesky(n, a, e)) return -1;
+    cholesky_solve(n, a, m, b);
+    return 0;
 }
 
 void triangle_product(bool turned, size_t n, const double *v, size_t m, double *b)
@@ -191,47 +133,6 @@ int inverse_root(size_t n, double *a, err *e)
     if (cholesky(n, a, e)) return -1;
     invert_upper(n, a, n);
     for (size_t i = 1; i < n; i++) memset(a + i * n, 0, i * sizeof *a);
-    return 0;
-}
-
-int inverse_positive(size_t n, double *a, err *e)
-{
-    int order = (int)n, info = 0;
-    if (cholesky(n, a, e)) return -1;
-    invert_upper(n, a, n);
-    if (n) dlauum_("L", &order, a, &order, &info, 1);
-    mirror(n, a);
-    return 0;
-}
-
-int cholesky_f4(size_t n, float *a, err *e)
-{
-    int order = (int)n, info = 0;
-    if (n == 0) return 0;
-    if (fits_int(n, "Cholesky", e)) return -1;
-    spotrf_("L", &order, a, &order, &info, 1);
-    if (info) return err_set(e, ERR_INPUT, "the matrix of order %zu is not positive definite in fp32 (LAPACK info %d)", n, info);
-    return 0;
-}
-
-void cholesky_solve_f4(size_t n, const float *root, size_t m, float *b)
-{
-    if (n == 0 || m == 0) return;
-    cblas_strsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, root, (blasint)n, b, (blasint)m);
-    cblas_strsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, (blasint)n, (blasint)m, 1, root, (blasint)n, b, (blasint)m);
-}
-
-int inverse_positive_f4(size_t n, float *a, err *e)
-{
-    enum { SIDE = 64 };
-    int order = (int)n, info = 0;
-    if (cholesky_f4(n, a, e)) return -1;
-    invert_upper_f4(n, a, n);
-    if (n) slauum_("L", &order, a, &order, &info, 1);
-    for (size_t i0 = 0; i0 < n; i0 += SIDE) /* the other triangle */
-        for (size_t j0 = 0; j0 <= i0; j0 += SIDE)
-            for (size_t i = i0; i < i0 + SIDE && i < n; i++)
-                for (size_t j = j0; j < j0 + SIDE && j < i; j++) a[i * n + j] = a[j * n + i];
     return 0;
 }
 

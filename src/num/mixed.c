@@ -113,9 +113,9 @@ int quick_space_new(quick_space *x, const inner_set *s, size_t n, err *e)
 
 static int by_fp64(quick_space *x, const inner_set *s, const double *kernel, size_t n, double alpha, err *e)
 {
-    size_t left, cells;
-    largest(&left, &cells, s);
     if (!x->g_f8) {
+        size_t left, cells;
+        largest(&left, &cells, s);
         x->g_f8 = mem_new(n * n, sizeof *x->g_f8, e);
         x->rest_f8 = mem_new(cells, sizeof *x->rest_f8, e);
         x->own_f8 = mem_new(left * left, sizeof *x->own_f8, e);

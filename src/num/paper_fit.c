@@ -113,7 +113,7 @@ static int put_sink(const fold_fit *w, size_t first, size_t width, const double 
     for (size_t j = 0; j < width; j++) {
         take_column(one, w->all, t, width, j);
         take_column(one + t, prediction, t, width, j);
-        take_column(one + 2 * t, weight, p, width, j);
+        if (sink->weights) take_column(one + 2 * t, weight, p, width, j);
         sink->take(sink->context, first + j, one, one + t, sink->weights ? one + 2 * t : NULL);
     }
     free(one);

@@ -19,23 +19,22 @@ static dot_mark mark_of(const report_view *v, const char *model, const char *nam
 
 int figure_ceiling(buffer *b, const report_view *v, const char *target, err *e)
 {
-    const char **rois = NULL;
-    dot_row *row = NULL;
+    dot_row *row;
     size_t n, ceilings = 0;
     char alone[200], untrained[200];
-    int status = -1;
-    if (figure_rois(&rois, &n, v, target, e) || !(row = mem_new(n, sizeof *row, e))) goto done;
+    if (figure_rows(&row, &n, v, target, e)) return -1;
     snprintf(alone, sizeof alone, "%.150s alone", v->model);
     snprintf(untrained, sizeof untrained, "%.150s alone", v->seeds ? v->seeds : "");
     for (size_t i = 0; i < n; i++) {
-        size_t base = finding_row(v->r, "baseline", NULL, NULL, target, rois[i], "r");
-        size_t any = base != SIZE_MAX ? base : finding_row(v->r, v->model, "nested", "plain", target, rois[i], "r");
+        const char *roi = row[i].name;
+        size_t base = finding_row(v->r, "baseline", NULL, NULL, target, roi, "r");
+        size_t any = base != SIZE_MAX ? base : finding_row(v->r, v->model, "nested", "plain", target, roi, "r");
         double ceiling = any == SIZE_MAX ? NAN : v->r->ceiling[any];
         if (!isnan(ceiling)) ceilings++;
-        row[i] = (dot_row){ .name = rois[i], .n = 4,
-                            .mark = { mark_of(v, v->model, alone, "plain", target, rois[i], MARK_CIRCLE, "s1"),
-                                      mark_of(v, v->seeds, untrained, "plain", target, rois[i], MARK_DIAMOND, "s2"),
-                                      mark_of(v, "baseline", "baseline alone", "baseline", target, rois[i], MARK_TRIANGLE, "s3"),
+        row[i] = (dot_row){ .name = roi, .n = 4,
+                            .mark = { mark_of(v, v->model, alone, "plain", target, roi, MARK_CIRCLE, "s1"),
+                                      mark_of(v, v->seeds, untrained, "plain", target, roi, MARK_DIAMOND, "s2"),
+                                      mark_of(v, "baseline", "baseline alone", "baseline", target, roi, MARK_TRIANGLE, "s3"),
                                       { MARK_TICK, "s4", "ceiling: the best that any model could reach", ceiling, NAN, NAN, NULL } } };
     }
     html_figure_begin(b, "Scores and their ceiling.", "%s.%s", target_words(v->r, target),
@@ -43,9 +42,6 @@ int figure_ceiling(buffer *b, const report_view *v, const char *target, err *e)
     dot_legend(b, row, n, NULL);
     svg_dot_rows(b, row, n, "r (correlation, mean over test folds)", "scores against ceilings by region");
     html_figure_end(b);
-    status = 0;
-done:
-    free(rois);
     free(row);
-    return status;
+    return 0;
 }

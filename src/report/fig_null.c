@@ -42,10 +42,11 @@ static void draw(buffer *b, const score_rows *r, size_t row, const double *null,
             plot_box(&p, "bar s3", plot_x(&p, first + width * (double)k), plot_y(&p, (double)count[k]),
                      plot_x(&p, first + width) - plot_x(&p, first), p.bottom - plot_y(&p, (double)count[k]), "%.4f to %.4f: %zu of %zu",
                      first + width * (double)k, first + width * (double)(k + 1), count[k], all);
+    char text[HTML_SIGNED];
     double x = plot_x(&p, observed);
     bool right = x > (p.left + p.right) / 2;
     plot_line(&p, "observed", x, p.top, x, p.bottom);
-    plot_text(&p, "name s1", right ? x - 6 : x + 6, p.top + 12, right ? "end" : "start", fabs(observed) < 5e-5 ? "observed %.4f" : "observed %+.4f", html_rounded(observed, 4));
+    plot_text(&p, "name s1", right ? x - 6 : x + 6, p.top + 12, right ? "end" : "start", "observed %s", html_signed(observed, text));
     plot_end(&p);
 }
 

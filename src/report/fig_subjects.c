@@ -33,19 +33,18 @@ static int add_points(dot_row *row, const report_view *v, const char *roi, arena
 
 int figure_subjects(buffer *b, const report_view *v, err *e)
 {
-    const char **rois = NULL;
     dot_row *row = NULL;
     arena *a = arena_new(e);
     size_t n, subjects = 0;
     int status = -1;
-    if (!a || figure_rois(&rois, &n, v, "single", e) || !(row = mem_new(n, sizeof *row, e))) goto done;
+    if (!a || figure_rows(&row, &n, v, "single", e)) goto done;
     for (size_t i = 0; i < n; i++) {
-        size_t all = finding_row(v->r, v->model, "nested", NULL, "single", rois[i], "delta_r2");
-        row[i] = (dot_row){ .name = rois[i], .n = 1 };
+        size_t all = finding_row(v->r, v->model, "nested", NULL, "single", row[i].name, "delta_r2");
+        row[i].n = 1;
         row[i].mark[0] = all == SIZE_MAX ? (dot_mark){ MARK_CIRCLE, "s1", "mean over subjects", NAN, NAN, NAN, NULL }
                                          : (dot_mark){ MARK_CIRCLE, "s1", "mean over subjects", v->r->value[all], v->r->lo[all],
                                                        v->r->hi[all], v->r->interval[all] };
-        if (add_points(&row[i], v, rois[i], a, e)) goto done;
+        if (add_points(&row[i], v, row[i].name, a, e)) goto done;
         subjects = row[i].n_points > subjects ? row[i].n_points : subjects;
     }
     status = 0;
@@ -56,7 +55,6 @@ int figure_subjects(buffer *b, const report_view *v, err *e)
     svg_dot_rows(b, row, n, "ΔR² (share of variance)", "ΔR² of every subject");
     html_figure_end(b);
 done:
-    free(rois);
     free(row);
     arena_free(a);
     return status;

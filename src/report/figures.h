@@ -3,6 +3,7 @@
 #ifndef BROCA_REPORT_FIGURES_H
 #define BROCA_REPORT_FIGURES_H
 
+#include "dots.h"
 #include "encodings.h"
 #include "rows.h"
 
@@ -28,5 +29,7 @@ int figure_folds(buffer *b, const report_view *v, err *e);                      
 const char *target_words(const score_rows *r, const char *target);
 /* ROIs of a target in the file's order, the headline's first; *list is one allocation. */
 int figure_rois(const char ***list, size_t *n, const report_view *v, const char *target, err *e);
+/* A row for each of them, with its name only; *row is one allocation. */
+int figure_rows(dot_row **row, size_t *n, const report_view *v, const char *target, err *e);
 
 #endif

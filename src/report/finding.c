@@ -9,8 +9,6 @@
 #include "figures.h"
 #include "html.h"
 
-enum { SIGNED = 32 };
-
 static const char *subject_of(const char *target)
 {
     return str_same(target, "group") ? "group" : "all";
@@ -20,13 +18,6 @@ size_t finding_row(const score_rows *r, const char *model, const char *layer, co
                    const char *roi, const char *measure)
 {
     return score_row_find(r, model, layer, kind, target, roi, subject_of(target), measure);
-}
-
-/* +0.0123; what rounds to 0 has no sign. */
-static const char *signed_text(double v, char *room)
-{
-    snprintf(room, SIGNED, fabs(v) < 5e-5 ? "%.4f" : "%+.4f", html_rounded(v, 4));
-    return room;
 }
 
 static bool is_seed(const char *model)
@@ -49,6 +40,17 @@ const char *finding_reference(const score_rows *r)
         const char *other = subtracted(r->model[i]);
         for (size_t k = 0; other && k < r->n; k++)
             if (str_same(r->model[k], other)) return r->model[k];
+    }
+    return NULL;
+}
+
+const char *finding_difference(const score_rows *r)
+{
+    const char *model = finding_model(r), *reference = finding_reference(r);
+    size_t n = model ? strlen(model) : 0;
+    for (size_t i = 0; i < r->n && model && reference; i++) {
+        const char *other = subtracted(r->model[i]);
+        if (other && str_same(other, reference) && strncmp(r->model[i], model, n) == 0 && r->model[i] + n + 3 == other) return r->model[i];
     }
     return NULL;
 }
@@ -170,9 +172,9 @@ static void add_null_words(buffer *b, const char *null)
 /* Interval and p, or that none was asked for. */
 static void add_certainty(buffer *b, const score_rows *r, size_t row)
 {
-    char lo[SIGNED], hi[SIGNED];
+    char lo[HTML_SIGNED], hi[HTML_SIGNED];
     bool interval = !isnan(r->lo[row]) && !isnan(r->hi[row]), p = !isnan(r->p[row]);
-    if (interval) buffer_printf(b, ", 95 %% interval [%s, %s] (%s)", signed_text(r->lo[row], lo), signed_text(r->hi[row], hi), r->interval[row]);
+    if (interval) buffer_printf(b, ", 95 %% interval [%s, %s] (%s)", html_signed(r->lo[row], lo), html_signed(r->hi[row], hi), r->interval[row]);
     if (p) buffer_printf(b, ", p = %.3g", r->p[row]);
     if (p && *r->null[row]) add_null_words(b, r->null[row]);
 }
@@ -201,26 +203,24 @@ static void add_seeds(buffer *b, const score_rows *r, const char *target, const 
     const char *seeds = finding_seeds(r), *model = finding_model(r);
     size_t row = seeds && !str_same(seeds, model) ? finding_row(r, seeds, "nested", NULL, target, roi, "delta_r2") : SIZE_MAX;
     if (row == SIZE_MAX) return;
-    char value[SIGNED], lo[SIGNED], hi[SIGNED];
+    char value[HTML_SIGNED], lo[HTML_SIGNED], hi[HTML_SIGNED];
     if (finding_seeds_are_reference(r)) {
-        buffer_printf(b, " Mean of %d %s sets: %s (%s to %s).", r->count[row], seeds, signed_text(r->value[row], value), signed_text(r->lo[row], lo),
-                      signed_text(r->hi[row], hi));
+        buffer_printf(b, " Mean of %d %s sets: %s (%s to %s).", r->count[row], seeds, html_signed(r->value[row], value), html_signed(r->lo[row], lo),
+                      html_signed(r->hi[row], hi));
         return;
     }
-    buffer_printf(b, " The same network untrained, %d seeds: %s (%s to %s)%s.", r->count[row], signed_text(r->value[row], value),
-                  signed_text(r->lo[row], lo), signed_text(r->hi[row], hi), delta <= r->hi[row] ? ", so training is not what this score shows" : "");
+    buffer_printf(b, " The same network untrained, %d seeds: %s (%s to %s)%s.", r->count[row], html_signed(r->value[row], value),
+                  html_signed(r->lo[row], lo), html_signed(r->hi[row], hi), delta <= r->hi[row] ? ", so training is not what this score shows" : "");
 }
 
 /* The difference to the model that others are compared with, where there is one. */
-static void add_reference(buffer *b, const score_rows *r, const char *model, const char *target, const char *roi)
+static void add_reference(buffer *b, const score_rows *r, const char *target, const char *roi)
 {
-    const char *reference = finding_reference(r);
-    char name[300], value[SIGNED];
-    if (!reference || str_same(model, reference)) return;
-    snprintf(name, sizeof name, "%.140s - %.140s", model, reference);
-    size_t row = finding_row(r, name, "nested", NULL, target, roi, "delta_r2");
+    const char *difference = finding_difference(r);
+    char value[HTML_SIGNED];
+    size_t row = difference ? finding_row(r, difference, "nested", NULL, target, roi, "delta_r2") : SIZE_MAX;
     if (row == SIZE_MAX) return;
-    buffer_printf(b, " Against %s its ΔR² differs by %s", reference, signed_text(r->value[row], value));
+    buffer_printf(b, " Against %s its ΔR² differs by %s", finding_reference(r), html_signed(r->value[row], value));
     add_certainty(b, r, row);
     if (!isnan(r->lo[row])) buffer_text(b, r->lo[row] <= 0 && r->hi[row] >= 0 ? ": no difference that can be seen" : ": a difference");
     buffer_text(b, ".");
@@ -230,8 +230,8 @@ static void add_reference(buffer *b, const score_rows *r, const char *model, con
 static void add_null(buffer *b, const score_rows *r, size_t row)
 {
     if (isnan(r->p[row]) || isnan(r->null_mean[row])) return;
-    char mean[SIGNED];
-    buffer_printf(b, " Features unrelated to the responses would read %s on average here", signed_text(r->null_mean[row], mean));
+    char mean[HTML_SIGNED];
+    buffer_printf(b, " Features unrelated to the responses would read %s on average here", html_signed(r->null_mean[row], mean));
     if (r->p[row] < .05 && !(r->value[row] > 0))
         buffer_text(b, ": the model holds something of the responses, yet predicts no better than the baseline alone");
     buffer_text(b, ".");
@@ -253,18 +253,17 @@ static verdict verdict_of(const score_rows *r, size_t row)
 
 static void first_sentence(buffer *b, const score_rows *r, const char *model, const char *target, const char *roi, size_t row)
 {
-    char name[300], baseline[300] = "", delta[SIGNED];
-    static const char *const says[] = {
-        [NOT_ASKED] = "%s reads more than the baseline%s: ΔR² = %s",
-        [NOTHING] = "%s adds nothing beyond the baseline%s that can be seen here: ΔR² = %s",
-        [HERE_ONLY] = "%s adds something beyond the baseline%s in these data, but the interval includes 0: ΔR² = %s",
-        [SOMETHING] = "%s adds something beyond the baseline%s: ΔR² = %s",
+    char name[300], baseline[300] = "", delta[HTML_SIGNED];
+    static const struct { const char *what, *where; } says[] = {
+        [NOT_ASKED] = { "reads more than the baseline", "" },
+        [NOTHING] = { "adds nothing beyond the baseline", " that can be seen here" },
+        [HERE_ONLY] = { "adds something beyond the baseline", " in these data, but the interval includes 0" },
+        [SOMETHING] = { "adds something beyond the baseline", "" },
     };
     snprintf(name, sizeof name, str_same(model, "trained") ? "The %.200s model" : "The model %.200s", model);
     if (r->baseline && *r->baseline[row]) snprintf(baseline, sizeof baseline, " (%.250s)", r->baseline[row]);
     verdict v = verdict_of(r, row);
-    buffer_printf(b, v == NOT_ASKED ? says[NOT_ASKED] : v == NOTHING ? says[NOTHING] : v == HERE_ONLY ? says[HERE_ONLY] : says[SOMETHING], name,
-                  baseline, signed_text(r->value[row], delta));
+    buffer_printf(b, "%s %s%s%s: ΔR² = %s", name, says[v].what, baseline, says[v].where, html_signed(r->value[row], delta));
     add_certainty(b, r, row);
     buffer_text(b, ", ");
     add_target(b, r, target, roi);
@@ -274,10 +273,10 @@ static void first_sentence(buffer *b, const score_rows *r, const char *model, co
 
 static void later_sentence(buffer *b, const score_rows *r, const char *target, const char *roi, size_t row)
 {
-    char delta[SIGNED];
+    char delta[HTML_SIGNED];
     buffer_text(b, "For ");
     add_target(b, r, target, roi);
-    buffer_printf(b, ": ΔR² = %s", signed_text(r->value[row], delta));
+    buffer_printf(b, ": ΔR² = %s", html_signed(r->value[row], delta));
     add_certainty(b, r, row);
     verdict v = verdict_of(r, row);
     buffer_text(b, v == NOTHING     ? ": nothing beyond the baseline that can be seen."
@@ -293,7 +292,7 @@ static void add_sentence(buffer *b, const score_rows *r, const char *model, cons
     if (first) first_sentence(b, r, model, target, roi, row);
     else later_sentence(b, r, target, roi, row);
     add_null(b, r, row);
-    add_reference(b, r, model, target, roi);
+    add_reference(b, r, target, roi);
     add_seeds(b, r, target, roi, r->value[row]);
 }
 

@@ -9,6 +9,8 @@ int finding_text(buffer *b, const score_rows *r, const char *roi, err *e);
 const char *finding_model(const score_rows *r);
 /* The model that score --against named, if it is one that was scored; NULL: none. */
 const char *finding_reference(const score_rows *r);
+/* Name of the rows that hold the difference of finding_model to it; NULL: none. */
+const char *finding_difference(const score_rows *r);
 /* The group of untrained seeds, or NULL; also where it is the model itself. */
 const char *finding_seeds(const score_rows *r);
 /* What others are compared with is such a group, as random sets of units NAME.s1, NAME.s2, ...: no untrained networks. */

@@ -35,6 +35,12 @@ double html_rounded(double v, int digits)
     return fabs(v) < .5 * pow(10, -digits) ? 0 : v;
 }
 
+const char *html_signed(double v, char *room)
+{
+    snprintf(room, HTML_SIGNED, fabs(v) < 5e-5 ? "%.4f" : "%+.4f", html_rounded(v, 4));
+    return room;
+}
+
 void html_number(buffer *b, double v, int digits)
 {
     if (isnan(v)) buffer_text(b, "<td class=\"n\">–</td>");

@@ -11,6 +11,9 @@ void page_head(buffer *b, const char *title);
 void html_text(buffer *b, const char *text);
 /* What rounds to 0 has no sign. */
 double html_rounded(double v, int digits);
+/* +0.0123, in room [HTML_SIGNED], which is returned. */
+enum { HTML_SIGNED = 32 };
+const char *html_signed(double v, char *room);
 /* A table cell: a number with so many digits after the point (– for NaN), or a text. */
 void html_number(buffer *b, double v, int digits);
 void html_cell(buffer *b, const char *text);

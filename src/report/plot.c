@@ -63,6 +63,14 @@ plot plot_begin_file(buffer *b, double height, double left, double right, double
     return (plot){ b, left, TOP, PLOT_WIDTH - right, height - bottom, { 0, 1, 1, 0 }, { 0, 1, 1, 0 } };
 }
 
+void plot_line_through(const plot *p, const char *style, size_t n, const double *x, const double *y)
+{
+    buffer_printf(p->b, "<polyline class=\"line %s\" points=\"", style);
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(y[i])) buffer_printf(p->b, "%.1f,%.1f ", plot_x(p, x[i]), plot_y(p, y[i]));
+    buffer_text(p->b, "\"/>");
+}
+
 void plot_end(plot *p)
 {
     buffer_text(p->b, "</svg>\n");

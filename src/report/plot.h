@@ -32,6 +32,8 @@ plot plot_begin(buffer *b, double height, double left, double right, double bott
 /* The same as a file of its own: with the style of the page, a background, and its title on hover. */
 plot plot_begin_file(buffer *b, double height, double left, double right, double bottom, const char *title);
 void plot_end(plot *p);
+/* A line of a style through the points whose y is a number. */
+void plot_line_through(const plot *p, const char *style, size_t n, const double *x, const double *y);
 double plot_x(const plot *p, double v);
 double plot_y(const plot *p, double v);
 /* Grid lines, tick values, and what the axis shows with its unit. */

@@ -23,3 +23,13 @@ int figure_rois(const char ***list, size_t *n, const report_view *v, const char 
     *n = k;
     return out ? 0 : -1;
 }
+
+int figure_rows(dot_row **row, size_t *n, const report_view *v, const char *target, err *e)
+{
+    const char **rois = NULL;
+    if (figure_rois(&rois, n, v, target, e)) return -1;
+    *row = mem_new(*n, sizeof **row, e);
+    for (size_t i = 0; *row && i < *n; i++) (*row)[i].name = rois[i];
+    free(rois);
+    return *row ? 0 : -1;
+}

@@ -95,14 +95,6 @@ done:
 
 /* ---- figures ---- */
 
-static void polyline(const plot *p, const char *style, size_t n, const double *x, const double *y)
-{
-    buffer_printf(p->b, "<polyline class=\"line %s\" points=\"", style);
-    for (size_t i = 0; i < n; i++)
-        if (!isnan(y[i])) buffer_printf(p->b, "%.1f,%.1f ", plot_x(p, x[i]), plot_y(p, y[i]));
-    buffer_text(p->b, "\"/>");
-}
-
 /* Lines: means of training steps; dots: held-out text. */
 static void draw_curves(buffer *b, const training_curve *x, size_t n, bool spatial, const char *label)
 {
@@ -124,7 +116,7 @@ static void draw_curves(buffer *b, const training_curve *x, size_t n, bool spati
     plot_x_axis(&p, "tokens, millions");
     for (size_t i = 0; i < n; i++) {
         const double *bin = spatial ? x[i].bin_spatial : x[i].bin_ce, *held = spatial ? x[i].spatial : x[i].ce;
-        polyline(&p, css[i], x[i].bins, x[i].bin_x, bin);
+        plot_line_through(&p, css[i], x[i].bins, x[i].bin_x, bin);
         for (size_t k = 0; k < x[i].n_validated; k++)
             plot_dot(&p, css[i], plot_x(&p, x[i].at[k]), plot_y(&p, held[k]), 2.5,
                      "%s, held-out text after %.2f million tokens: %.4f", x[i].name, x[i].at[k], held[k]);
@@ -172,7 +164,7 @@ static void draw_sweep(buffer *b, const sweep_runs *s)
     p.y = plot_scale_of(lo[1], hi[1], 5);
     plot_y_axis(&p, "Moran’s I, unsmoothed");
     plot_x_axis(&p, "cross-entropy on held-out text, nats a token");
-    polyline(&p, "s1", s->n, ce, moran);
+    plot_line_through(&p, "s1", s->n, ce, moran);
     for (size_t i = 0; i < s->n; i++) {
         double x = plot_x(&p, ce[i]), y = plot_y(&p, moran[i]);
         const char *alpha = table_cell(s->t, s->first + i, s->alpha);
